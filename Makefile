@@ -1,0 +1,34 @@
+# The project's commands; each sets up what it needs. See README.md.
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint bench venv clean wheel-check
+
+demo: venv  ## the whole pipeline on the sample data
+	$(BIN)/mtkd run quickstart
+
+test: venv  ## the tests
+	$(BIN)/python -m pytest
+
+lint: venv  ## style, types, and the order of the floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: venv  ## the benchmarks; results under benchmarks/results/
+	$(BIN)/python -m benchmarks.run
+
+wheel-check: venv  ## a wheel in an empty environment, used from another directory
+	PYTHON=$(BIN)/python bash .ci/wheel-check
+
+venv: $(STAMP)  ## .venv with mtkd and all that it needs, at the versions of constraints.txt
+
+$(STAMP): setup.cfg pyproject.toml constraints.txt
+	test -x $(BIN)/python || python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[quickstart,test]'
+	touch $(STAMP)
+
+clean:  ## everything that these commands made, runs/ excepted
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

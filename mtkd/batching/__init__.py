@@ -1,0 +1,13 @@
+"""Which rows make a batch, in which order, and how they become tensors."""
+
+from mtkd.batching.collate import collate
+from mtkd.batching.order import epoch_order, inference_batches, steps_per_epoch
+from mtkd.batching.sampling import batches_per_task
+
+__all__ = [
+    "batches_per_task",
+    "collate",
+    "epoch_order",
+    "inference_batches",
+    "steps_per_epoch",
+]

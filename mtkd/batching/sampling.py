@@ -1,0 +1,64 @@
+"""How many batches each task gives to an epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from mtkd.recipe.schema import Sampling
+
+
+def batches_per_task(
+    available: Mapping[str, int], sampling: Sampling, epoch: int, epochs: int
+) -> dict[str, int]:
+    """Return the number of batches each task gives to `epoch` (counted from 0).
+
+    Args: available: batches that hold each of a task's rows once.
+    Returns: counts; their sum is that of `available`, but for main_auxiliary. A task never gets
+        none. Counts are shares rounded by largest remainder, not drawn, so they do not scatter.
+    """
+    tasks = sorted(available)
+    total = sum(available.values())
+    if sampling.strategy == "proportional":
+        return {task: available[task] for task in tasks}
+    if sampling.strategy == "main_auxiliary":
+        return _main_and_auxiliary(available, sampling)
+    exponent = _exponent(sampling, epoch, epochs)
+    return _apportion({task: available[task] ** exponent for task in tasks}, total)
+
+
+def _exponent(sampling: Sampling, epoch: int, epochs: int) -> float:
+    if sampling.strategy == "sqrt":
+        return 0.5
+    if sampling.strategy == "round_robin":
+        return 0.0
+    assert sampling.sampling_exponent is not None  # the schema sees to it
+    if sampling.strategy == "annealed":  # from 1 in the first epoch to the exponent in the last
+        done = epoch / max(epochs - 1, 1)
+        return 1.0 - (1.0 - sampling.sampling_exponent) * done
+    return sampling.sampling_exponent
+
+
+def _main_and_auxiliary(available: Mapping[str, int], sampling: Sampling) -> dict[str, int]:
+    main, ratio = sampling.main, sampling.ratio
+    assert main is not None
+    assert ratio is not None
+    others = {task: float(n) for task, n in sorted(available.items()) if task != main}
+    counts = {main: available[main]}
+    if others:
+        wanted = max(len(others), round(ratio * available[main]))
+        counts |= _apportion(others, wanted)
+    return counts
+
+
+def _apportion(shares: Mapping[str, float], total: int) -> dict[str, int]:
+    """Share `total` out in proportion, by largest remainder, at least 1 each."""
+    spare = total - len(shares)
+    whole = sum(shares.values())
+    exact = {task: spare * share / whole for task, share in shares.items()}
+    counts = {task: 1 + math.floor(x) for task, x in exact.items()}
+    left = total - sum(counts.values())
+    by_remainder = sorted(exact, key=lambda task: (math.floor(exact[task]) - exact[task], task))
+    for task in by_remainder[:left]:
+        counts[task] += 1
+    return counts

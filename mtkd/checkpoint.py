@@ -1,0 +1,82 @@
+"""The state of a training loop on disk: tensors as safetensors, the rest as JSON; no pickle."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from mtkd.artifacts import publish
+from mtkd.errors import RunDirError
+
+
+def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    """Write tensors and state to `folder`, replacing what was there, whole or not at all."""
+    staged = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir(parents=True)
+    own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    save_file(own, staged / "tensors.safetensors")
+    (staged / "state.json").write_text(json.dumps(dict(state), allow_nan=False), "utf-8")
+    publish(staged, folder)
+
+
+def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """Return what `save_checkpoint` wrote, or None where there is none.
+
+    Raises: RunDirError: when it is there and cannot be read.
+    """
+    if not folder.is_dir():
+        return None
+    try:
+        tensors = load_file(folder / "tensors.safetensors")
+        state = json.loads((folder / "state.json").read_text("utf-8"))
+    except (OSError, ValueError, SafetensorError) as error:
+        raise RunDirError(
+            f"{folder}: a checkpoint that cannot be read ({error}); delete it to start that "
+            "training anew"
+        ) from error
+    return tensors, state
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return the optimiser's state, flat: "optimizer.<parameter number>.<name>"."""
+    return {
+        f"optimizer.{index}.{name}": torch.as_tensor(value)
+        for index, values in optimizer.state_dict()["state"].items()
+        for name, value in values.items()
+    }
+
+
+def load_optimizer_tensors(
+    optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]
+) -> None:
+    """Put back what `optimizer_tensors` gave; learning rates are the schedule's affair."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        if key.startswith("optimizer."):
+            _, index, name = key.split(".", 2)
+            state.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict(
+        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+    )
+
+
+def model_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Return the model's weights, flat: "model.<name>"."""
+    return {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+
+
+def load_model_tensors(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `model_tensors` gave; every weight must be there."""
+    prefix = "model."
+    own = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+    model.load_state_dict(own, strict=True)
+

@@ -1,0 +1,329 @@
+"""The commands: arguments, overrides, exit codes; what they do stands below."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import click
+import typer
+
+from mtkd.errors import MtkdError, RunDirError
+
+if TYPE_CHECKING:
+    from mtkd.recipe import GlueRecipe
+    from mtkd.stages import Run
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Multi-task knowledge distillation: data, teachers, soft labels, student, submission.",
+)
+
+_STAGES = {
+    "prepare": "Read every task's rows and tokenise them.",
+    "refine": "Train every candidate teacher on all tasks at once.",
+    "select": "Keep the candidates that score best on dev.",
+    "teach": "Fine-tune each kept candidate on each task that gets soft labels.",
+    "soften": "Write the teachers' averaged predictions: the soft labels.",
+    "distill": "Train the student on soft and gold labels, and its baseline.",
+    "evaluate": "Score teachers, ensemble, baseline and student on dev.",
+    "submit": "Write the GLUE submission.",
+}
+
+Recipe = Annotated[str, typer.Argument(help="A built-in recipe, a YAML file, or a run directory.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Recipe keys to set, e.g. training.epochs=3."),
+]
+RunDir = Annotated[
+    Path | None, typer.Option(help="Where the run is kept.", show_default="runs/<recipe name>")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")]
+Rerun = Annotated[bool, typer.Option("--rerun", help="Redo stale stages even if they are dear.")]
+CacheDir = Annotated[Path | None, typer.Option(help="Share finished stages between runs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+
+
+def main() -> None:
+    """Run the command line and exit with the code that its outcome has."""
+    try:
+        code = app(standalone_mode=False)
+    except click.exceptions.Abort:
+        code = _interrupted("stopped")
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = _interrupted("stopped")
+    except MtkdError as error:
+        if error.exit_code == 130:
+            code = _interrupted(str(error))
+        else:
+            print(f"error: {error}", file=sys.stderr)
+            code = error.exit_code
+    sys.exit(code or 0)
+
+
+@app.command()
+def run(
+    recipe: Recipe,
+    overrides: Overrides = None,
+    run_dir: RunDir = None,
+    dry_run: DryRun = False,
+    rerun: Rerun = False,
+    cache_dir: CacheDir = None,
+) -> None:
+    """Run the whole pipeline; what is done already is not done again."""
+    _carry_out("submit", recipe, overrides, run_dir, dry_run, rerun, cache_dir)
+
+
+def _add_stage(stage: str, text: str) -> None:
+    def command(
+        recipe: Recipe,
+        overrides: Overrides = None,
+        run_dir: RunDir = None,
+        dry_run: DryRun = False,
+        rerun: Rerun = False,
+        cache_dir: CacheDir = None,
+    ) -> None:
+        _carry_out(stage, recipe, overrides, run_dir, dry_run, rerun, cache_dir)
+
+    app.command(stage, help=f"{text} With whatever it needs that is missing or stale.")(command)
+
+
+def _evaluate(
+    recipe: Recipe,
+    overrides: Overrides = None,
+    run_dir: RunDir = None,
+    dry_run: DryRun = False,
+    rerun: Rerun = False,
+    cache_dir: CacheDir = None,
+    as_json: Json = False,
+) -> None:
+    folder = _carry_out("evaluate", recipe, overrides, run_dir, dry_run, rerun, cache_dir, as_json)
+    if as_json and not dry_run and _is_main_process():
+        print((folder / "evaluation" / "metrics.json").read_text("utf-8"), end="")
+
+
+for _stage, _text in _STAGES.items():
+    if _stage == "evaluate":
+        app.command(_stage, help=f"{_text} With whatever it needs that is missing or stale.")(
+            _evaluate
+        )
+    else:
+        _add_stage(_stage, _text)
+
+
+@app.command()
+def status(
+    recipe: Recipe, overrides: Overrides = None, run_dir: RunDir = None, as_json: Json = False
+) -> None:
+    """Say of each stage whether it is done, stale (and why) or missing."""
+    checked, folder = _load(recipe, overrides, run_dir)
+    opened = _open(checked, folder)
+    from mtkd.pipeline import statuses
+
+    found = statuses(opened)
+    if as_json:
+        print(json.dumps({
+            stage: [{"artefact": s.unit.place, "state": s.state, "why": s.why,
+                     "seconds": s.seconds} for s in parts]
+            for stage, parts in found.items()
+        }, indent=2))  # fmt: skip
+        return
+    _print_table(
+        ["stage", "artefact", "state", "why"],
+        [[stage, s.unit.place, s.state, s.why] for stage, parts in found.items() for s in parts],
+    )
+
+
+@app.command()
+def validate(
+    path: Annotated[Path, typer.Argument(help="A submission's folder or zip.")],
+    data: Annotated[
+        str | None,
+        typer.Option(help="'sample' or a glue_data folder: compare with its test files, not with "
+                     "the official row counts."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a submission as the GLUE server would: names, header, rows, indices, labels."""
+    from mtkd.submission import validate as check
+
+    report = check(path, _test_ids(data) if data is not None else None)
+    if as_json:
+        print(json.dumps(report.to_json(), indent=2))
+    else:
+        _print_table(
+            ["file", "rows", "expected", "status"],
+            [[f.file, str(f.rows), str(f.expected), f.status] for f in report.files],
+        )
+        for problem in report.problems:
+            print(problem)
+        print(_verdict(report))
+    if not report.valid:
+        raise typer.Exit(2)
+
+
+@app.command()
+def export(
+    run_dir: Annotated[Path, typer.Argument(help="A run directory.")],
+    task: Annotated[str, typer.Option(help="The task whose head is exported.")],
+    to: Annotated[Path, typer.Option(help="A directory that does not exist yet.")],
+    model: Annotated[
+        str | None, typer.Option(help="student, baseline, ... (default: as for submissions).")
+    ] = None,
+) -> None:
+    """Write one task's model as a plain transformers sequence-classification checkpoint."""
+    checked, folder = _load(str(run_dir), None, None)
+    opened = _open(checked, folder)
+    from mtkd.stages.export import export_task
+
+    place = export_task(opened, task, to, model)
+    print(f"{place} -> {to}")
+
+
+@app.command()
+def tasks() -> None:
+    """List the tasks that come with mtkd."""
+    from mtkd.task import load_task, task_names
+
+    cards = [load_task(name) for name in task_names()]
+    _print_table(
+        ["task", "kind", "labels", "metrics", "title"],
+        [[c.name, c.kind, ", ".join(c.labels), ", ".join(c.metrics), c.title] for c in cards],
+    )
+
+
+@app.command()
+def recipes() -> None:
+    """List the recipes that come with mtkd."""
+    from mtkd.recipe import load_recipe, recipe_names
+
+    found = [load_recipe(name) for name in recipe_names()]
+    _print_table(["recipe", "kind", "description"], [[r.name, r.kind, r.description] for r in found])
+
+
+def _carry_out(
+    stage: str,
+    source: str,
+    overrides: list[str] | None,
+    run_dir: Path | None,
+    dry_run: bool,
+    rerun: bool,
+    cache: Path | None,
+    quiet: bool = False,
+) -> Path:
+    checked, folder = _load(source, overrides, run_dir)
+    opened = _open(checked, folder)
+    from mtkd import pipeline
+
+    if dry_run:
+        header, rows = pipeline.forecast(opened, stage)
+        _print_table(header, rows)
+        return folder
+    pipeline.carry_out(opened, checked, stage, rerun=rerun, cache=cache)
+    if stage in {"evaluate", "submit"} and not quiet and _is_main_process():
+        _print_evaluation(opened)
+    return folder
+
+
+def _load(
+    source: str, overrides: list[str] | None, run_dir: Path | None
+) -> tuple[GlueRecipe, Path]:
+    from mtkd.recipe import RUN_RECIPE, load_recipe
+
+    _set_up_logging()
+    checked = load_recipe(source, overrides or ())
+    if run_dir is None:
+        is_run = (Path(source) / RUN_RECIPE).is_file()
+        run_dir = Path(source) if is_run else Path("runs") / checked.name
+    return checked, run_dir
+
+
+def _open(checked: GlueRecipe, folder: Path) -> Run:
+    from mtkd.pipeline import open_run
+
+    return open_run(checked, folder)
+
+
+def _test_ids(data: str) -> dict[str, list[str]]:
+    """Return the ids of each server file that `data` has a test file for."""
+    from mtkd.examples import has_split, read_examples
+    from mtkd.recipe import DataSettings
+    from mtkd.task import load_task, task_names
+
+    if data != "sample" and not Path(data).is_dir():
+        raise RunDirError(f"--data {data}: expected 'sample' or a glue_data folder")
+    settings = DataSettings(source="sample") if data == "sample" else DataSettings(root=data)
+    return {
+        part.file: [e.guid.split("/", 2)[2] for e in read_examples(task, part.split, settings)]
+        for task in map(load_task, task_names())
+        for part in task.submission
+        if has_split(task, part.split, settings)
+    }
+
+
+def _verdict(report: Any) -> str:
+    if not report.valid:
+        return f"{report.path}: the server would refuse it: {len(report.problems)} problem(s)"
+    if report.complete:
+        return f"{report.path}: valid and complete"
+    lacking = ", ".join(report.missing) or "rows"
+    return f"{report.path}: valid as far as it goes; partial, without {lacking}"
+
+
+def _print_evaluation(opened: Run) -> None:
+    from mtkd.stages.table import table_cells
+
+    content = json.loads((opened.folder / "evaluation" / "metrics.json").read_text("utf-8"))
+    _print_table(*table_cells(content, opened.tasks))
+
+
+def _print_table(header: list[str], rows: list[list[str]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    numeric = [i > 0 and _is_number_column([row[i] for row in rows]) for i in range(len(header))]
+    for title, right in zip(header, numeric, strict=True):
+        table.add_column(title, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    # a pipe or file has no width of its own; folding a table there would only break it up
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _is_number_column(cells: list[str]) -> bool:
+    return all(cell == "" or cell.lstrip("+-").replace(".", "", 1).isdigit() for cell in cells)
+
+
+def _set_up_logging() -> None:
+    from rich.console import Console
+    from rich.logging import RichHandler
+
+    handler = RichHandler(
+        console=Console(stderr=True), show_path=False, show_level=True, log_time_format="%H:%M:%S"
+    )
+    logger = logging.getLogger("mtkd")
+    logger.handlers = [handler]
+    logger.setLevel(logging.INFO if _is_main_process() else logging.ERROR)
+    logger.propagate = False
+
+
+def _is_main_process() -> bool:
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def _interrupted(what: str) -> int:
+    command = " ".join(["mtkd", *sys.argv[1:]])
+    print(f"{what}. Go on with: {command}", file=sys.stderr)
+    return 130

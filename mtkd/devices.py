@@ -1,0 +1,46 @@
+"""The device, the number format and the processes of a run, all through accelerate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+Precision = Literal["auto", "bf16", "fp32"]
+
+
+def resolve_precision(precision: Precision) -> Literal["bf16", "fp32"]:
+    """Return bf16 for "auto" where the device multiplies it in hardware, else fp32."""
+    if precision != "auto":
+        return precision
+    if torch.cuda.is_available():
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        fast = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    return "bf16" if fast else "fp32"
+
+
+def start_accelerator(
+    precision: Precision, trackers: Sequence[str] = (), folder: Path | None = None
+) -> Accelerator:
+    """Return an accelerator for one training or scoring run.
+
+    Args: trackers: experiment trackers of accelerate, by name. folder: where they write.
+    """
+    from accelerate import Accelerator, DistributedDataParallelKwargs
+    from accelerate.state import AcceleratorState
+
+    # accelerate keeps the first precision of a process for good; runs here may differ in it
+    AcceleratorState._reset_state(reset_partial_state=False)
+    return Accelerator(
+        mixed_precision="bf16" if resolve_precision(precision) == "bf16" else "no",
+        log_with=list(trackers) or None,
+        project_dir=folder,
+        # a batch of one task leaves the other tasks' heads without gradients
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )

@@ -1,0 +1,26 @@
+"""Losses on tensors; they know nothing of files or recipes.
+
+Each returns one value a row, (batch,), in nats or in squared units, and leaves the mean to the
+caller: rows are weighted, and a batch may be split over processes or accumulation pieces, so only
+the caller knows what to divide by. Nothing is broadcast: shapes that do not fit are refused.
+"""
+
+from __future__ import annotations
+
+from .gold_cross_entropy import NO_LABEL, gold_cross_entropy
+from .kd_kl_divergence import kd_kl_divergence
+from .listwise_ranking import listwise_ranking
+from .mixed import mix
+from .soft_cross_entropy import check_probabilities, soft_cross_entropy
+from .squared_error import squared_error
+
+__all__ = [
+    "NO_LABEL",
+    "check_probabilities",
+    "gold_cross_entropy",
+    "kd_kl_divergence",
+    "listwise_ranking",
+    "mix",
+    "soft_cross_entropy",
+    "squared_error",
+]

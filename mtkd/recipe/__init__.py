@@ -1,0 +1,32 @@
+"""Recipes: their schema, how they are loaded, and the seeds that follow from theirs."""
+
+from mtkd.recipe.load import RUN_RECIPE, load_recipe, recipe_names, save_recipe
+from mtkd.recipe.schema import (
+    Candidate,
+    DataSettings,
+    EncoderSettings,
+    GlueRecipe,
+    HeadSettings,
+    Sampling,
+    Student,
+    TrainingSettings,
+    with_overrides,
+)
+from mtkd.recipe.seeds import derive_seed
+
+__all__ = [
+    "RUN_RECIPE",
+    "Candidate",
+    "DataSettings",
+    "EncoderSettings",
+    "GlueRecipe",
+    "HeadSettings",
+    "Sampling",
+    "Student",
+    "TrainingSettings",
+    "derive_seed",
+    "load_recipe",
+    "recipe_names",
+    "save_recipe",
+    "with_overrides",
+]

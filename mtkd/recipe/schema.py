@@ -1,0 +1,243 @@
+"""The recipe of a `glue` pipeline as typed, frozen models: each key, its default, its range.
+
+Defaults are those of the papers (MT-DNN, arXiv 1901.11504; MT-DNN_KD, arXiv 1904.09482), so that
+a recipe lists only where it departs from them. Unknown keys are refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+
+def _plain_name(name: str) -> str:
+    reserved = {"ensemble", "student", "baseline", "student_finetuned", "baseline_finetuned"}
+    if name != PurePath(name).name or name.startswith(".") or len(name) > 80:
+        raise ValueError("a name becomes a folder: no '/', no leading '.', at most 80 characters")
+    if name in reserved:
+        raise ValueError(f"'{name}' is one of mtkd's own names ({', '.join(sorted(reserved))})")
+    return name
+
+
+Name = Annotated[str, Field(min_length=1), AfterValidator(_plain_name)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseModel):
+    """Base of all recipe parts: frozen, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class HeadSettings(Settings):
+    """A task's head. What is left out comes from the task's card."""
+
+    type: Literal["linear", "san", "ranking"] | None = None
+    pooling: Literal["first", "mean"] | None = None
+    dropout: Dropout | None = None
+    steps: Count | None = None  # SAN's reasoning steps
+    step_dropout: Dropout | None = None  # SAN's share of whole steps dropped in training
+
+
+class MaxRows(Settings):
+    """Caps on rows a split, for trials."""
+
+    train: Count | None = None
+    dev: Count | None = None
+    test: Count | None = None
+
+
+class DataSettings(Settings):
+    """Where rows come from and how long they may be."""
+
+    source: Literal["sample", "directory", "hub"] = "directory"
+    root: str | None = None
+    max_rows: MaxRows = MaxRows()
+    max_length: Annotated[int, Field(ge=8)] = 512  # word pieces
+
+    @model_validator(mode="after")
+    def _root_goes_with_directory(self) -> DataSettings:
+        if self.root is not None and self.source != "directory":
+            raise ValueError(f"root is read only with source=directory, not source={self.source}")
+        return self
+
+
+class Sampling(Settings):
+    """How many batches each task gives to an epoch, and in which order.
+
+    proportional: every batch of every task once, shuffled (Algorithm 1 of MT-DNN); sqrt and power:
+    as many batches in all, shared out by size**exponent; annealed: the exponent falls from 1 to
+    `exponent` over the epochs (Stickland and Murray 2019); round_robin: the same number for each,
+    one task after another; main_auxiliary: all of `main`, and `ratio` times as many of the others.
+    """
+
+    strategy: Literal[
+        "proportional", "sqrt", "power", "annealed", "round_robin", "main_auxiliary"
+    ] = "proportional"
+    sampling_exponent: Share | None = None
+    main: str | None = None
+    ratio: Positive | None = None
+
+    @model_validator(mode="after")
+    def _options_fit_the_strategy(self) -> Sampling:
+        wants = {"power": {"sampling_exponent"}, "annealed": {"sampling_exponent"},
+                 "main_auxiliary": {"main", "ratio"}}.get(self.strategy, set())  # fmt: skip
+        given = {k for k in ("sampling_exponent", "main", "ratio") if getattr(self, k) is not None}
+        if wants - given:
+            raise ValueError(f"strategy {self.strategy} needs {', '.join(sorted(wants - given))}")
+        if given - wants:
+            unused = ", ".join(sorted(given - wants))
+            raise ValueError(f"strategy {self.strategy} does not use {unused}; leave it out")
+        return self
+
+
+class TrainingSettings(Settings):
+    """The loop's settings; the defaults are the paper's."""
+
+    epochs: Count = 5
+    batch_size: Count = 32  # rows an update, over all processes
+    accumulation: Count = 1  # pieces a batch is cut into: the same gradient, less memory
+    learning_rate: Positive = 5e-5
+    optimizer: Literal["adamax", "adamw"] = "adamax"
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01  # decoupled
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    warmup: Share = 0.1  # share of all steps
+    clip_norm: Positive | None = 1.0
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0  # learning rate, a layer down
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    sampling: Sampling = Sampling()
+    bucket_batches: Annotated[int, Field(ge=0)] = 16  # batches sorted by length together; 0: none
+    task_weights: dict[str, Annotated[float, Field(ge=0)]] = {}
+    keep: Literal["best", "last"] = "best"  # by mean dev score
+    keep_best_per_task: bool = False
+    early_stopping: Count | None = None  # epochs without a better mean dev score
+    trackers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ()
+    save_minutes: Annotated[float, Field(ge=0)] = 5.0  # between saves of a resumable state
+    log_every: Count = 10  # steps
+
+
+class TrainingOverrides(Settings):
+    """Any of the training settings, replaced for one part of the pipeline."""
+
+    epochs: Count | None = None
+    batch_size: Count | None = None
+    accumulation: Count | None = None
+    learning_rate: Positive | None = None
+    optimizer: Literal["adamax", "adamw"] | None = None
+    weight_decay: Annotated[float, Field(ge=0)] | None = None
+    schedule: Literal["linear", "cosine", "constant"] | None = None
+    warmup: Share | None = None
+    clip_norm: Positive | None = None
+    layer_decay: Annotated[float, Field(gt=0, le=1)] | None = None
+    sampling: Sampling | None = None
+    bucket_batches: Annotated[int, Field(ge=0)] | None = None
+    task_weights: dict[str, Annotated[float, Field(ge=0)]] | None = None
+    keep: Literal["best", "last"] | None = None
+    keep_best_per_task: bool | None = None
+    early_stopping: Count | None = None
+
+
+class EncoderSettings(Settings):
+    """An encoder and how it is set up before training."""
+
+    encoder: Annotated[str, Field(min_length=1)]  # hub id, directory or bundled:NAME
+    dropout: Dropout | None = None  # of the encoder's layers; None: as in its own config
+    layers: Count | None = None  # keep the first so many layers; None: all
+
+
+class Candidate(EncoderSettings):
+    """One candidate for a teacher."""
+
+    name: Name
+
+
+class Select(Settings):
+    """Which candidates become teachers: the `keep` best by mean dev score on the tasks `by`."""
+
+    by: tuple[str, ...] = ()
+    keep: Count = 3
+
+
+class Teachers(Settings):
+    """Candidates, how they are trained and chosen, and the tasks that get soft labels."""
+
+    candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)]
+    tasks: Annotated[tuple[str, ...], Field(min_length=1)]
+    refine: bool = True
+    select: Select = Select()
+    heads: dict[str, HeadSettings] = {}
+    training: TrainingOverrides = TrainingOverrides()
+    finetune_training: TrainingOverrides = TrainingOverrides()  # of `teach`, on top of `training`
+
+    @model_validator(mode="after")
+    def _names_are_unique_and_enough(self) -> Teachers:
+        names = [c.name for c in self.candidates]
+        if twice := sorted({n for n in names if names.count(n) > 1}):
+            raise ValueError(f"two candidates are named {', '.join(twice)}")
+        if self.select.keep > len(names):
+            raise ValueError(f"select.keep is {self.select.keep}, of {len(names)} candidates")
+        if self.select.keep < len(names) and not self.select.by:
+            raise ValueError("select.by names no task, so nothing says which candidates to keep")
+        return self
+
+
+class SoftLabels(Settings):
+    """How teachers' logits become soft labels."""
+
+    temperature: Positive = 1.0  # T in the softmax of teachers and student
+
+
+class Student(EncoderSettings):
+    """The multi-task student, and the baseline that differs from it by gold labels alone."""
+
+    tasks: tuple[str, ...] | None = None  # trained together; None: all of the recipe's tasks
+    distill_weight: Share | None = None  # share of the soft loss; None means 0.5, unless annealed
+    anneal: bool = False  # BAM: the share of the soft loss falls from 1 to 0
+    heads: dict[str, HeadSettings] = {}
+    training: TrainingOverrides = TrainingOverrides()
+    finetune: bool = False  # afterwards, one copy a task
+    finetune_training: TrainingOverrides = TrainingOverrides()  # on top of `training`
+
+    @model_validator(mode="after")
+    def _weight_or_annealing(self) -> Student:
+        if self.anneal and self.distill_weight is not None:
+            raise ValueError("anneal moves the share of the soft loss by itself: leave out "
+                             "distill_weight, or set anneal=false")  # fmt: skip
+        return self
+
+
+class SubmissionSettings(Settings):
+    """Which model makes the submission, and what fills the gaps."""
+
+    model: Literal["student", "student_finetuned", "baseline", "baseline_finetuned"] | None = None
+    fill_missing: Literal["none", "majority"] = "none"
+
+
+class GlueRecipe(Settings):
+    """A whole pipeline: data, teachers, soft labels, student, submission."""
+
+    name: Name
+    description: str = ""
+    kind: Literal["glue"] = "glue"
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
+    tasks: Annotated[tuple[str, ...], Field(min_length=1)]  # names of cards, or paths to cards
+    data: DataSettings = DataSettings()
+    teachers: Teachers | None = None
+    soft_labels: SoftLabels = SoftLabels()
+    student: Student
+    baseline: bool = False
+    training: TrainingSettings = TrainingSettings()
+    submission: SubmissionSettings = SubmissionSettings()
+
+
+def with_overrides(base: TrainingSettings, *overrides: TrainingOverrides) -> TrainingSettings:
+    """Return `base` with what each of `overrides` sets, the last one winning."""
+    changes: dict[str, object] = {}
+    for override in overrides:
+        changes |= {key: getattr(override, key) for key in override.model_fields_set}
+    return base.model_copy(update=changes)

@@ -1,0 +1,77 @@
+"""distill: the multi-task student on soft and gold labels, and its baseline on gold alone."""
+
+from __future__ import annotations
+
+from mtkd.recipe import TrainingSettings, with_overrides
+from mtkd.stages.fit import GOLD_ONLY, Fit, fit_unit
+from mtkd.stages.unit import Run, Unit
+from mtkd.training import Objective
+
+STAGE = "distill"
+PAPER_WEIGHT = 0.5
+
+
+def units(run: Run) -> list[Unit]:
+    """Return the student and, where asked for, the baseline and each one's fine-tuned copies.
+
+    Baseline and student start from the same weights, see the same batches in the same order and
+    drop the same units: only the labels differ.
+    """
+    recipe, student = run.recipe, run.recipe.student
+    soft = recipe.teachers.tasks if recipe.teachers else ()
+    weight = PAPER_WEIGHT if student.distill_weight is None else student.distill_weight
+    objective = Objective(weight, student.anneal, recipe.soft_labels.temperature)
+    found = []
+    for name in ("student", *(["baseline"] if recipe.baseline else [])):
+        together = shared_tasks(run)
+        softened = tuple(t for t in soft if t in together) if name == "student" else ()
+        found.append(
+            fit_unit(
+                run,
+                Fit(
+                    stage=STAGE,
+                    place=name,
+                    encoder=student,
+                    tasks=together,
+                    heads=student.heads,
+                    training=with_overrides(recipe.training, student.training),
+                    seed_names=("student",),
+                    objective=objective if softened else GOLD_ONLY,
+                    soft=softened,
+                ),
+            )
+        )
+        if student.finetune:
+            found += [_finetuned(run, name, task) for task in run.trained_tasks]
+    return found
+
+
+def shared_tasks(run: Run) -> tuple[str, ...]:
+    """Return the tasks that the student is trained on together."""
+    return run.recipe.student.tasks or run.trained_tasks
+
+
+def finetuned_place(model: str, task: str) -> str:
+    """Return where a model's copy for one task stands."""
+    return f"{model}_finetuned/{task}"
+
+
+def _finetuned(run: Run, model: str, task: str) -> Unit:
+    """Return the fine-tuning of a copy on one task's gold labels, as MT-DNN ends."""
+    student = run.recipe.student
+    training: TrainingSettings = with_overrides(
+        run.recipe.training, student.training, student.finetune_training
+    )
+    return fit_unit(
+        run,
+        Fit(
+            stage=STAGE,
+            place=finetuned_place(model, task),
+            encoder=student,
+            tasks=(task,),
+            heads=student.heads,
+            training=training,
+            seed_names=("finetune", task),
+            start=model,
+        ),
+    )

@@ -1,0 +1,112 @@
+"""evaluate: teachers, their ensemble, baseline and student side by side on dev."""
+
+from __future__ import annotations
+
+import json
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mtkd.metrics import is_constant, majority, score
+from mtkd.soft_labels import as_logits, read_store
+from mtkd.stages.distill import finetuned_place, shared_tasks
+from mtkd.stages.fit import soft_labels_place
+from mtkd.stages.predictions import predictions_place, predictions_unit, read_predictions
+from mtkd.stages.prepare import open_prepared, prepared_place
+from mtkd.stages.selection import kept_candidates
+from mtkd.stages.table import markdown_table
+from mtkd.stages.unit import Run, Unit
+
+STAGE = "evaluate"
+KINDS = ("dev", "test")
+
+log = logging.getLogger(__name__)
+
+
+def models(run: Run) -> dict[str, dict[str, str]]:
+    """Return the trained students: model -> task -> place of the weights that predict it."""
+    found: dict[str, dict[str, str]] = {}
+    for model in ("baseline", "student"):
+        if model == "baseline" and not run.recipe.baseline:
+            continue
+        found[model] = _with_diagnostics(run, {task: model for task in shared_tasks(run)})
+        if run.recipe.student.finetune:
+            places = {task: finetuned_place(model, task) for task in run.trained_tasks}
+            found[f"{model}_finetuned"] = _with_diagnostics(run, places)
+    return found
+
+
+def units(run: Run) -> list[Unit]:
+    """Return the students' predictions for dev and test, then the evaluation."""
+    encoder = run.recipe.student.encoder
+    found = [
+        predictions_unit(run, STAGE, model, place, encoder, task, KINDS)
+        for model, places in models(run).items()
+        for task, place in places.items()
+    ]
+    needs = [unit.place for unit in found]
+    if run.recipe.teachers is not None:
+        for task in run.recipe.teachers.tasks:
+            needs += [predictions_place(c.name, task) for c in kept_candidates(run)]
+            needs.append(soft_labels_place(task))
+    needs += [prepared_place(encoder, task) for task in run.trained_tasks]
+    evaluation = Unit(
+        stage=STAGE,
+        place="evaluation",
+        settings={f"metrics {n}": list(run.tasks[n].metrics) for n in run.trained_tasks},
+        needs=tuple(needs),
+        build=partial(_build, run),
+    )
+    return [*found, evaluation]
+
+
+def _with_diagnostics(run: Run, places: dict[str, str]) -> dict[str, str]:
+    """Add the tasks that another task's head predicts (AX by MNLI's)."""
+    found = dict(places)
+    for name, task in run.tasks.items():
+        if task.head_of in places:
+            found[name] = places[task.head_of]
+    return found
+
+
+def _build(run: Run, folder: Path) -> dict[str, Any]:
+    results: dict[str, dict[str, dict[str, float]]] = {"majority": {}}
+    columns = ["majority"]
+    if run.recipe.teachers is not None:
+        columns += [c.name for c in kept_candidates(run)] + ["ensemble"]
+    columns += list(models(run))
+    results |= {column: {} for column in columns}
+    rows: dict[str, int] = {}
+    for name in run.trained_tasks:
+        for split in run.tasks[name].dev_splits:
+            rows[f"{name}/{split}"] = _score_split(run, name, split, results)
+    content = {"rows": rows, "models": results}
+    text = json.dumps(content, indent=2) + "\n"
+    (folder / "metrics.json").write_text(text, "utf-8")
+    (folder / "table.md").write_text(markdown_table(content, run.tasks), "utf-8")
+    return {"models": columns}
+
+
+def _score_split(
+    run: Run, name: str, split: str, results: dict[str, dict[str, dict[str, float]]]
+) -> int:
+    """Score all models on one dev split into `results`; return the number of rows."""
+    task, key = run.tasks[name], f"{name}/{split}"
+    prepared = open_prepared(run, run.recipe.student.encoder, name)
+    data = prepared.split(split)
+    train = prepared.split(task.train_splits[0]).labels
+    results["majority"][key] = score(task, majority(task, train, len(data)), data.labels, split)
+    found = {model: name for model, places in models(run).items() if name in places}
+    if run.recipe.teachers is not None and name in run.recipe.teachers.tasks:
+        found = {c.name: name for c in kept_candidates(run)} | found
+        store = read_store(run.folder / soft_labels_place(name) / f"{split}.parquet")
+        logits = as_logits(task, store.targets)
+        results["ensemble"][key] = score(task, logits, data.labels, split)
+    for model in found:
+        guids, logits = read_predictions(run, model, name, split)
+        assert guids == data.guids  # both come from the same prepared split
+        results[model][key] = score(task, logits, data.labels, split)
+        if is_constant(task, logits):
+            log.warning("%s predicts the same for all %d rows of %s", model, len(data), key)
+    return len(data)

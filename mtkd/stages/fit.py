@@ -1,0 +1,198 @@
+"""One model trained on one or more tasks: what refine, teach and distill have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import shutil
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtkd.artifacts import file_sha256
+from mtkd.batching import steps_per_epoch
+from mtkd.devices import start_accelerator
+from mtkd.encoders import load_tokenizer
+from mtkd.inference import predict
+from mtkd.metrics import is_constant, score, task_score
+from mtkd.model import MultiTaskModel, add_head, build_model
+from mtkd.recipe import EncoderSettings, HeadSettings, TrainingSettings, derive_seed
+from mtkd.soft_labels import join, read_store
+from mtkd.stages.prepare import Prepared, open_prepared, prepared_place
+from mtkd.stages.unit import Run, Unit, encoder_settings, flat_mapping, training_settings
+from mtkd.training import Evaluation, Objective, TrainingTask, train
+from mtkd.training.best import BestWeights
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+VERSION = 1
+GOLD_ONLY = Objective(distill_weight=0.0)
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """A model to be trained.
+
+    place: where it goes in the run directory. start: place of a trained model to go on from, whose
+    heads are kept where it has them; None starts from the pretrained encoder. soft: tasks that
+    have soft labels. seed_names: what beside the recipe's seed sets random numbers apart.
+    """
+
+    stage: str
+    place: str
+    encoder: EncoderSettings
+    tasks: tuple[str, ...]
+    heads: Mapping[str, HeadSettings]
+    training: TrainingSettings
+    seed_names: tuple[str, ...]
+    start: str | None = None
+    objective: Objective = GOLD_ONLY
+    soft: tuple[str, ...] = ()
+
+
+def soft_labels_place(task: str) -> str:
+    """Return where a task's soft labels stand."""
+    return f"soft_labels/{task}"
+
+
+def fit_unit(run: Run, fit: Fit) -> Unit:
+    """Return the unit that trains a model and writes it in transformers' form."""
+    settings: dict[str, Any] = {
+        "seed": run.recipe.seed,
+        "tasks": sorted(fit.tasks),
+        **encoder_settings("encoder", fit.encoder),
+        **training_settings(fit.training),
+    }
+    for name in sorted(fit.tasks):
+        task, head = run.tasks[name], fit.heads.get(name, HeadSettings())
+        own = {**task.head.model_dump(), **head.model_dump(exclude_none=True)}
+        settings |= flat_mapping(f"head {name}", own, set())
+    if fit.soft:
+        settings["distill_weight"] = fit.objective.distill_weight
+        settings["anneal"] = fit.objective.anneal
+    return Unit(
+        stage=fit.stage,
+        place=fit.place,
+        settings=settings,
+        needs=(
+            *(prepared_place(fit.encoder.encoder, task) for task in sorted(fit.tasks)),
+            *(soft_labels_place(task) for task in sorted(fit.soft)),
+            *([fit.start] if fit.start else []),
+        ),
+        build=partial(_build, run, fit),
+        all_processes=True,
+        steps=_steps(run, fit),
+    )
+
+
+def _build(run: Run, fit: Fit, folder: Path) -> dict[str, Any]:
+    accelerator = start_accelerator(fit.training.precision, fit.training.trackers, folder)
+    seed = derive_seed(run.recipe.seed, *fit.seed_names)
+    prepared = {task: open_prepared(run, fit.encoder.encoder, task) for task in fit.tasks}
+    model = _start(run, fit, seed)
+    progress = train(
+        model,
+        [_training_task(run, fit, prepared[name], name, model) for name in fit.tasks],
+        fit.training,
+        fit.objective,
+        accelerator,
+        seed=seed,
+        folder=folder,
+        evaluate=_dev_evaluation(run, fit, prepared, accelerator),
+        title=fit.place,
+    )
+    if accelerator.is_main_process:
+        tokenizer = load_tokenizer(fit.encoder.encoder)
+        model.cpu().save(folder, tokenizer)
+        if fit.training.keep_best_per_task:
+            kept = BestWeights(folder / "kept", accelerator)
+            for name in fit.tasks:
+                kept.load_into(model, name)
+                model.save(folder / "best" / name, tokenizer)
+        best = max(progress.history, key=lambda entry: entry["mean"])
+        chosen = best if fit.training.keep == "best" else progress.history[-1]
+        content = {"chosen": chosen, "history": progress.history}
+        (folder / "metrics.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+        shutil.rmtree(folder / "kept", ignore_errors=True)
+        shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+        log.info("%s: mean dev score %.4f after epoch %d", fit.place, chosen["mean"],
+                 chosen["epoch"] + 1)  # fmt: skip
+    accelerator.wait_for_everyone()
+    return {
+        "weights_sha256": file_sha256(folder / "model.safetensors"),
+        "mean_dev_score": max(entry["mean"] for entry in progress.history),
+        "steps": progress.step,
+        "precision": accelerator.mixed_precision,
+        "device": str(accelerator.device),
+    }
+
+
+def _start(run: Run, fit: Fit, seed: int) -> MultiTaskModel:
+    tasks = {name: run.tasks[name] for name in fit.tasks}
+    if fit.start is None:
+        return build_model(fit.encoder, tasks, fit.heads, seed)
+    model = MultiTaskModel.load(run.folder / fit.start)
+    for name in list(model.heads):
+        if name not in tasks:
+            del model.heads[name], model.head_configs[name]
+    for name in sorted(set(tasks) - set(model.heads)):
+        add_head(model, tasks[name], fit.heads.get(name), derive_seed(seed, "head", name))
+    return model
+
+
+def _training_task(
+    run: Run, fit: Fit, prepared: Prepared, name: str, model: MultiTaskModel
+) -> TrainingTask:
+    task = run.tasks[name]
+    (split,) = task.train_splits
+    rows = prepared.split(split)
+    soft = None
+    if name in fit.soft:
+        store = read_store(run.folder / soft_labels_place(name) / f"{split}.parquet")
+        soft = join(store, task, rows.guids, prepared.fingerprint(split),
+                    fit.objective.temperature)  # fmt: skip
+    return TrainingTask(task, rows, soft, ranked=model.head_configs[name]["type"] == "ranking")
+
+
+def _dev_evaluation(
+    run: Run, fit: Fit, prepared: Mapping[str, Prepared], accelerator: Accelerator
+) -> Callable[[MultiTaskModel], Evaluation]:
+    splits = {
+        (name, split): prepared[name].split(split)
+        for name in sorted(fit.tasks)
+        for split in run.tasks[name].dev_splits
+    }
+
+    def evaluate(model: MultiTaskModel) -> Evaluation:
+        metrics: dict[str, dict[str, float]] = {}
+        scores: dict[str, list[float]] = {}
+        for (name, split), rows in splits.items():
+            task = run.tasks[name]
+            logits = predict(model, name, rows, accelerator)
+            found = score(task, logits, rows.labels, split)
+            metrics[f"{name}/{split}"] = found
+            scores.setdefault(name, []).append(task_score(task, found))
+            if is_constant(task, logits):
+                log.warning("%s: predicts the same for all %d rows of %s/%s", fit.place,
+                            len(rows), name, split)  # fmt: skip
+        return Evaluation({name: sum(s) / len(s) for name, s in scores.items()}, metrics)
+
+    return evaluate
+
+
+def _steps(run: Run, fit: Fit) -> int | None:
+    """Return the number of updates, where prepare has counted the rows."""
+    rows = {}
+    for name in fit.tasks:
+        path = run.folder / prepared_place(fit.encoder.encoder, name) / "info.json"
+        if not path.is_file():
+            return None
+        info = json.loads(path.read_text("utf-8"))
+        (split,) = run.tasks[name].train_splits
+        rows[name] = info["splits"][split]["rows"]
+    return sum(steps_per_epoch(rows, fit.training))

@@ -1,0 +1,152 @@
+"""prepare: read every task's rows and tokenise them for every encoder of the recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mtkd.artifacts import file_sha256
+from mtkd.encoders import encoder_slug, load_tokenizer, tokenizer_sha256
+from mtkd.errors import EncoderError, RunDirError
+from mtkd.examples import (
+    Example,
+    PreparedSplit,
+    cap,
+    has_split,
+    read_examples,
+    split_path,
+    tokenise,
+)
+from mtkd.metrics import check_gold
+from mtkd.stages.unit import Run, Unit, flat
+from mtkd.task import Task
+
+STAGE = "prepare"
+VERSION = 1
+_INFO = "info.json"
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """One task, tokenised for one encoder."""
+
+    folder: Path
+    info: dict[str, Any]
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Return the splits that are there."""
+        return tuple(self.info["splits"])
+
+    def split(self, name: str) -> PreparedSplit:
+        """Open one split."""
+        return PreparedSplit(self.folder / f"{name}.arrow", self.info["pad_token_id"])
+
+    def fingerprint(self, split: str) -> str:
+        """Return the data fingerprint of a split: of guid, texts and label, in file order."""
+        return self.info["splits"][split]["fingerprint"]
+
+
+def prepared_place(encoder: str, task: str) -> str:
+    """Return where a task's rows stand, tokenised for an encoder."""
+    return f"prepared/{encoder_slug(encoder)}/{task}"
+
+
+def open_prepared(run: Run, encoder: str, task: str) -> Prepared:
+    """Return what `prepare` left for a task and an encoder."""
+    folder = run.folder / prepared_place(encoder, task)
+    try:
+        info = json.loads((folder / _INFO).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunDirError(f"{folder}: cannot be read ({error}); delete it and run again") from error
+    return Prepared(folder, info)
+
+
+def units(run: Run) -> list[Unit]:
+    """Return one unit for each pair of encoder and task; AX only for the student's encoder."""
+    student = run.recipe.student.encoder
+    encoders = [student]
+    if run.recipe.teachers is not None:
+        encoders += [candidate.encoder for candidate in run.recipe.teachers.candidates]
+    slugs: dict[str, str] = {}
+    for encoder in encoders:
+        if slugs.setdefault(encoder_slug(encoder), encoder) != encoder:
+            raise EncoderError(f"{encoder} and {slugs[encoder_slug(encoder)]} would share a folder;"
+                               " rename one of them")  # fmt: skip
+    return [
+        _unit(run, encoder, task)
+        for encoder in slugs.values()
+        for task in run.tasks.values()
+        if encoder == student or task.head_of is None
+    ]
+
+
+def _unit(run: Run, encoder: str, task: Task) -> Unit:
+    data = run.recipe.data
+    settings: dict[str, Any] = {
+        **flat("data", data, {"root"}),
+        "tokenizer": tokenizer_sha256(encoder),
+        "card": task.model_dump_json(exclude={"title", "metrics", "head", "submission"}),
+        **{f"file {split}": file_sha256(path) for split, path in _files(run, task).items()},
+    }
+    if data.max_rows.model_fields_set:
+        settings["seed"] = run.recipe.seed  # it says which rows are kept
+    return Unit(
+        stage=STAGE,
+        place=prepared_place(encoder, task.name),
+        settings=settings,
+        needs=(),
+        build=partial(_build, run, encoder, task),
+    )
+
+
+def _files(run: Run, task: Task) -> dict[str, Path]:
+    """Return the task's files by split; none on the hub.
+
+    Raises: DataError: a train or dev file is not there.
+    """
+    data = run.recipe.data
+    for split in (*task.train_splits, *task.dev_splits):
+        if not has_split(task, split, data):
+            read_examples(task, split, data)  # says which file, and what to do
+    if task.folder is None and data.source == "hub":
+        return {}
+    return {s: split_path(task, s, data) for s in task.files if has_split(task, s, data)}
+
+
+def _build(run: Run, encoder: str, task: Task, folder: Path) -> dict[str, Any]:
+    data = run.recipe.data
+    tokenizer = load_tokenizer(encoder)
+    length = min(data.max_length, tokenizer.model_max_length)
+    if length < data.max_length:
+        log.info("%s takes at most %d word pieces", encoder, length)
+    splits: dict[str, Any] = {}
+    for split in task.splits:
+        if not has_split(task, split, data):
+            if split.startswith("test"):
+                log.warning("%s/%s: no file; the submission will be partial", task.name, split)
+            continue
+        rows = _capped(run, task, split, read_examples(task, split, data))
+        info = tokenise(rows, tokenizer, length, folder / f"{split}.arrow")
+        splits[split] = dataclasses.asdict(info)
+        log.info("%s/%s: %d rows, %d cut at %d word pieces",
+                 task.name, split, info.rows, info.cut, length)  # fmt: skip
+        if split in task.dev_splits:
+            check_gold(task, split, PreparedSplit(folder / f"{split}.arrow", 0).labels)
+    content = {"encoder": encoder, "pad_token_id": tokenizer.pad_token_id, "splits": splits}
+    (folder / _INFO).write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    return {"rows": {s: i["rows"] for s, i in splits.items()},
+            "cut": {s: i["cut"] for s, i in splits.items()}, "max_length": length}  # fmt: skip
+
+
+def _capped(run: Run, task: Task, split: str, rows: Iterator[Example]) -> Iterator[Example]:
+    kind = split.split("_")[0]
+    limit = getattr(run.recipe.data.max_rows, kind, None)
+    return rows if limit is None else iter(cap(rows, limit, run.recipe.seed))

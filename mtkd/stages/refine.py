@@ -1,0 +1,36 @@
+"""refine: train every candidate on all tasks at once, as MT-DNN_KD does with its six MT-DNNs."""
+
+from __future__ import annotations
+
+from mtkd.recipe import with_overrides
+from mtkd.stages.fit import Fit, fit_unit
+from mtkd.stages.unit import Run, Unit
+
+STAGE = "refine"
+
+
+def refined_place(candidate: str) -> str:
+    """Return where a refined candidate stands."""
+    return f"refined/{candidate}"
+
+
+def units(run: Run) -> list[Unit]:
+    """Return one multi-task training for each candidate; none with `teachers.refine: false`."""
+    teachers = run.recipe.teachers
+    if teachers is None or not teachers.refine:
+        return []
+    return [
+        fit_unit(
+            run,
+            Fit(
+                stage=STAGE,
+                place=refined_place(candidate.name),
+                encoder=candidate,
+                tasks=run.trained_tasks,
+                heads=teachers.heads,
+                training=with_overrides(run.recipe.training, teachers.training),
+                seed_names=("refine", candidate.name),
+            ),
+        )
+        for candidate in teachers.candidates
+    ]

@@ -1,0 +1,24 @@
+"""selection.json: which candidates were kept, and why."""
+
+from __future__ import annotations
+
+import json
+
+from mtkd.recipe import Candidate
+from mtkd.stages.unit import Run
+
+SELECTION = "selection.json"
+
+
+def kept_candidates(run: Run) -> list[Candidate]:
+    """Return the candidates that `select` kept, in the recipe's order.
+
+    Before it has run: the first `keep`, which is what can be foreseen.
+    """
+    teachers = run.recipe.teachers
+    assert teachers is not None
+    path = run.folder / SELECTION
+    if not path.is_file():
+        return list(teachers.candidates[: teachers.select.keep])
+    kept = json.loads(path.read_text("utf-8"))["kept"]
+    return [candidate for candidate in teachers.candidates if candidate.name in kept]

@@ -1,0 +1,70 @@
+"""The table of an evaluation: a row a dev split, a column a model, and the change from baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mtkd.metrics import glue_average, task_score
+from mtkd.task import Task
+
+_SHORT = {"accuracy": "acc", "f1": "F1", "matthews": "MCC", "pearson": "r", "spearman": "rho"}
+Cells = list[list[str]]
+
+
+def table_cells(content: Mapping[str, Any], tasks: Mapping[str, Task]) -> tuple[list[str], Cells]:
+    """Return header and rows of the table.
+
+    Each cell is 100 times the mean of the task's metrics, as the leaderboard takes it; the average
+    is over those tasks of a column that all students share.
+    """
+    models = content["models"]
+    header = ["dev", "rows", *models]
+    compared = [m for m in ("baseline", "student", "baseline_finetuned", "student_finetuned")
+                if m in models]  # fmt: skip
+    changes = [("student", "baseline"), ("student_finetuned", "baseline_finetuned")]
+    changes = [(a, b) for a, b in changes if a in compared and b in compared]
+    header += [f"{a} - {b}" for a, b in changes]
+    rows = []
+    scores: dict[str, dict[str, float]] = {model: {} for model in models}
+    for key, count in content["rows"].items():
+        task = tasks[key.split("/")[0]]
+        for model, found in models.items():
+            if key in found:
+                scores[model][key] = task_score(task, found[key])
+        metrics = "/".join(_SHORT[metric] for metric in task.metrics)
+        cells = [_percent(scores[model].get(key)) for model in models]
+        deltas = [_change(scores[a].get(key), scores[b].get(key)) for a, b in changes]
+        rows.append([f"{key} ({metrics})", str(count), *cells, *deltas])
+    full = [m for m in models if len(scores[m]) == len(content["rows"])]
+    averages = {model: glue_average(scores[model]) for model in full}
+    rows.append(
+        ["average", "", *(_percent(averages.get(m)) for m in models),
+         *(_change(averages.get(a), averages.get(b)) for a, b in changes)]
+    )  # fmt: skip
+    return header, rows
+
+
+def markdown_table(content: Mapping[str, Any], tasks: Mapping[str, Task]) -> str:
+    """Return the table as Markdown, followed by every single metric."""
+    header, rows = table_cells(content, tasks)
+    lines = [_line(header), _line(["---"] * len(header)), *map(_line, rows), ""]
+    lines += ["Cells: 100 x the mean of the task's metrics (Pearson and Spearman for stsb, accuracy "
+              "and F1 for mrpc and qqp).", "", "| model | dev | metrics |", "|---|---|---|"]  # fmt: skip
+    for model, found in content["models"].items():
+        for key, metrics in found.items():
+            text = ", ".join(f"{name} {100 * value:.2f}" for name, value in metrics.items())
+            lines.append(f"| {model} | {key} | {text} |")
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f}"
+
+
+def _change(new: float | None, old: float | None) -> str:
+    return "" if new is None or old is None else f"{100 * (new - old):+.1f}"

@@ -1,0 +1,79 @@
+"""What a stage is made of: artefacts, each with its place, what goes into it, and how it is made."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from mtkd.encoders import encoder_sha256
+from mtkd.recipe import EncoderSettings, GlueRecipe, TrainingSettings
+from mtkd.task import Task
+
+# settings that change what is seen or when it is saved, and no result
+_WITHOUT_EFFECT = {"log_every", "save_minutes", "trackers"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A recipe, its tasks, and the directory where it is carried out."""
+
+    recipe: GlueRecipe
+    tasks: Mapping[str, Task]
+    folder: Path
+
+    @property
+    def trained_tasks(self) -> tuple[str, ...]:
+        """Return the tasks that have a head of their own."""
+        return tuple(name for name, task in self.tasks.items() if task.head_of is None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Unit:
+    """One artefact of a run.
+
+    place: path in the run directory. settings: the recipe's keys that shape it, and their values.
+    needs: places of artefacts that it is made from. build: makes it in an empty folder (or one
+    that holds an interrupted attempt) and returns notes for the manifest. all_processes: whether
+    every process takes part, or only the main one. steps: updates that it takes to train.
+    """
+
+    stage: str
+    place: str
+    settings: Mapping[str, Any]
+    needs: tuple[str, ...]
+    build: Callable[[Path], dict[str, Any]]
+    all_processes: bool = False
+    steps: int | None = None
+
+
+def flat(prefix: str, settings: BaseModel, leave_out: set[str] | None = None) -> dict[str, Any]:
+    """Return a part of the recipe as "prefix.key.key": value."""
+    return flat_mapping(prefix, settings.model_dump(mode="json"), leave_out or set())
+
+
+def flat_mapping(prefix: str, content: Mapping[str, Any], leave_out: set[str]) -> dict[str, Any]:
+    """Return nested mappings as "prefix.key.key": value."""
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        if key in leave_out:
+            continue
+        if isinstance(value, Mapping):
+            found |= flat_mapping(f"{prefix}.{key}", value, set())
+        else:
+            found[f"{prefix}.{key}"] = value
+    return found
+
+
+def training_settings(settings: TrainingSettings) -> dict[str, Any]:
+    """Return those of the loop's settings that can change what is learnt."""
+    return flat("training", settings, _WITHOUT_EFFECT)
+
+
+def encoder_settings(prefix: str, encoder: EncoderSettings) -> dict[str, Any]:
+    """Return an encoder's settings, with the hash of its weights for its whereabouts."""
+    settings = flat(prefix, encoder, {"encoder", "name"})
+    return {**settings, f"{prefix}.encoder": f"sha256:{encoder_sha256(encoder.encoder)}"}

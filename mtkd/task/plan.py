@@ -1,0 +1,118 @@
+"""What a recipe says of tasks, held against their cards, before anything is read or trained."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from mtkd.errors import RecipeError, did_you_mean
+from mtkd.recipe import GlueRecipe, HeadSettings
+from mtkd.task.card import Task, head_fault
+from mtkd.task.load import load_task, task_names
+
+log = logging.getLogger(__name__)
+
+
+def plan_tasks(recipe: GlueRecipe) -> tuple[GlueRecipe, dict[str, Task]]:
+    """Return the recipe with its task lists cut to its tasks, and the tasks by name.
+
+    So that `tasks=[rte,mrpc]` is enough to try a recipe on two tasks, `teachers.tasks`,
+    `teachers.select.by` and `student.tasks` lose what is not among `tasks`, with a log line.
+
+    Raises: RecipeError: naming all that does not fit at once. CardError: a card is wrong.
+    """
+    tasks: dict[str, Task] = {}
+    faults: list[str] = []
+    for source in recipe.tasks:
+        task = load_task(source)
+        if task.name in tasks:
+            faults.append(f"tasks: {task.name} stands twice")
+        tasks[task.name] = task
+    for task in tasks.values():
+        if task.head_of is not None and task.head_of not in tasks:
+            faults.append(f"tasks: {task.name} is predicted by the head of {task.head_of}: "
+                          f"add {task.head_of}, or leave {task.name} out")  # fmt: skip
+    trained = [name for name, task in tasks.items() if task.head_of is None]
+    if not trained and not faults:
+        faults.append("tasks: none of them has rows to train on")
+    recipe = _cut_to_tasks(recipe, trained, faults)
+    faults += _head_faults(recipe, tasks)
+    faults += _name_faults(recipe, trained)
+    if faults:
+        raise RecipeError("\n".join([f"{recipe.name}: {len(faults)} fault(s)", *faults]))
+    return recipe, tasks
+
+
+def _cut_to_tasks(recipe: GlueRecipe, trained: list[str], faults: list[str]) -> GlueRecipe:
+    def cut(key: str, names: Iterable[str], may_be_empty: bool) -> tuple[str, ...]:
+        names = tuple(names)
+        known = {*trained, *task_names()}
+        for name in names:
+            if name not in known:
+                faults.append(f"{key}: unknown task '{name}'{did_you_mean(name, sorted(known))}")
+        kept = tuple(name for name in names if name in trained)
+        if gone := [name for name in names if name in known and name not in trained]:
+            log.info("%s: without %s, not among tasks", key, ", ".join(gone))
+        if names and not kept and not may_be_empty:
+            faults.append(f"{key}: none of {', '.join(names)} is among tasks "
+                          f"({', '.join(trained)})")  # fmt: skip
+        return kept
+
+    changes: dict[str, object] = {}
+    if recipe.teachers is not None:
+        teachers = recipe.teachers
+        keeps_all = teachers.select.keep == len(teachers.candidates)
+        by = cut("teachers.select.by", teachers.select.by, keeps_all)
+        tasks = cut("teachers.tasks", teachers.tasks, False)
+        select = teachers.select.model_copy(update={"by": by})
+        changes["teachers"] = teachers.model_copy(update={"select": select, "tasks": tasks})
+    if recipe.student.tasks is not None:
+        together = cut("student.tasks", recipe.student.tasks, False)
+        changes["student"] = recipe.student.model_copy(update={"tasks": together})
+    return recipe.model_copy(update=changes)
+
+
+def _head_faults(recipe: GlueRecipe, tasks: Mapping[str, Task]) -> list[str]:
+    places: dict[str, Mapping[str, HeadSettings]] = {"student.heads": recipe.student.heads}
+    if recipe.teachers is not None:
+        places["teachers.heads"] = recipe.teachers.heads
+    faults = []
+    for place, heads in places.items():
+        for name, head in heads.items():
+            if name not in tasks:
+                if name not in task_names():
+                    hint = did_you_mean(name, tasks)
+                    faults.append(f"{place}.{name}: no such task{hint}")
+                continue
+            task = tasks[name]
+            if fault := head_fault(head, task.texts, task.labels, task.positive):
+                faults.append(f"{place}.{name}: {fault}")
+    return faults
+
+
+def _name_faults(recipe: GlueRecipe, trained: list[str]) -> list[str]:
+    student = recipe.student
+    parts = {
+        "training": recipe.training,
+        "student.training": student.training,
+        "student.finetune_training": student.finetune_training,
+    }
+    if recipe.teachers is not None:
+        parts["teachers.training"] = recipe.teachers.training
+        parts["teachers.finetune_training"] = recipe.teachers.finetune_training
+    faults = []
+    for key, settings in parts.items():
+        for name in settings.task_weights or {}:
+            if name not in trained and name not in task_names():
+                hint = did_you_mean(name, trained)
+                faults.append(f"{key}.task_weights.{name}: no such task{hint}")
+        main = settings.sampling.main if settings.sampling else None
+        if main is not None and main not in trained:
+            faults.append(f"{key}.sampling.main: {main} is not among tasks")
+    if recipe.submission.model is not None:
+        wants = recipe.submission.model
+        if wants.startswith("baseline") and not recipe.baseline:
+            faults.append(f"submission.model: {wants}, but baseline is false")
+        if wants.endswith("finetuned") and not student.finetune:
+            faults.append(f"submission.model: {wants}, but student.finetune is false")
+    return faults

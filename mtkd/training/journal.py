@@ -1,0 +1,129 @@
+"""What a training run says of itself: a progress bar, log.jsonl, trackers; and a watch for NaN."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from mtkd.errors import Diverged
+from mtkd.training.task import TrainingTask
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+_SMOOTHING = 0.9  # of the losses on the bar
+
+
+class Journal:
+    """Collects losses as tensors and reads them together, so that a GPU need not wait each step.
+
+    log.jsonl holds one line an update (step, epoch, task, loss, gradient norm, learning rate) and
+    one an evaluation. It holds no times, so that two runs of a recipe write the same bytes.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        title: str,
+        tasks: Mapping[str, TrainingTask],
+        trackers: bool,
+        accelerator: Accelerator,
+    ) -> None:
+        self._path = path
+        self._title = title
+        self._tasks = tasks
+        self._trackers = trackers
+        self._accelerator = accelerator
+        self._pending: list[tuple[dict[str, Any], NDArray[Any], Tensor, Tensor]] = []
+        self._smooth: dict[str, float] = {}
+        self._bar: tqdm | None = None
+
+    @contextmanager
+    def running(self, step: int, steps: int) -> Iterator[None]:
+        """Show the bar from `step` of `steps`; drop log lines written after `step`."""
+        main = self._accelerator.is_main_process
+        if main:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            lines = self._path.read_text("utf-8").splitlines() if self._path.exists() else []
+            kept = [line for line in lines if json.loads(line)["step"] <= step]
+            self._path.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+        if self._trackers:
+            self._accelerator.init_trackers(self._title.replace("/", "-"))
+        self._bar = tqdm(
+            total=steps, initial=step, desc=self._title, unit="step", disable=not main, leave=False
+        )
+        try:
+            yield
+        finally:
+            self._bar.close()
+            if self._trackers:
+                self._accelerator.end_training()
+
+    def record(
+        self, line: dict[str, Any], rows: NDArray[Any], loss: Tensor, gradient_norm: Tensor
+    ) -> None:
+        """Note one update: `line` has at least step, epoch, task; the tensors are read later."""
+        self._pending.append((line, rows, loss, gradient_norm))
+        assert self._bar is not None
+        self._bar.update()
+
+    def flush(self) -> None:
+        """Read what is pending, check it, write it. All processes call this at the same step.
+
+        Raises: Diverged: when a loss or a gradient is NaN or infinite, with step, task and guids.
+        """
+        if not self._pending:
+            return
+        pending, self._pending = self._pending, []
+        numbers = torch.stack([torch.stack([p[2].float(), p[3].float()]) for p in pending])
+        values = self._accelerator.reduce(numbers, "mean").tolist()
+        lines = []
+        for (line, rows, _, _), (loss, norm) in zip(pending, values, strict=True):
+            if not (math.isfinite(loss) and math.isfinite(norm)):
+                self._refuse(line, rows, loss, norm)
+            lines.append({**line, "loss": round(loss, 6), "gradient_norm": round(norm, 6)})
+            before = self._smooth.get(line["task"], loss)
+            self._smooth[line["task"]] = _SMOOTHING * before + (1 - _SMOOTHING) * loss
+        self._write(lines)
+        assert self._bar is not None
+        shown = " ".join(f"{task} {loss:.3f}" for task, loss in sorted(self._smooth.items()))
+        self._bar.set_postfix_str(f"lr {lines[-1]['lr']:.1e}, loss {shown}")
+
+    def evaluation(self, step: int, epoch: int, metrics: Mapping[str, Mapping[str, float]]) -> None:
+        """Write an evaluation's line."""
+        self._write([{"step": step, "epoch": epoch, "dev": metrics}])
+
+    def _write(self, lines: list[dict[str, Any]]) -> None:
+        if self._accelerator.is_main_process:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps(line) + "\n" for line in lines)
+        if self._trackers:
+            for line in lines:
+                self._accelerator.log(_flat(line), step=line["step"])
+
+    def _refuse(self, line: dict[str, Any], rows: NDArray[Any], loss: float, norm: float) -> None:
+        guids = self._tasks[line["task"]].rows.guids
+        names = ", ".join(guids[row] for row in rows[:8]) + (", ..." if len(rows) > 8 else "")
+        raise Diverged(
+            f"{self._title}: loss {loss}, gradient norm {norm} at step {line['step']}, task "
+            f"{line['task']}, on {len(rows)} rows: {names}. Nothing after the last save is kept; "
+            "lower training.learning_rate, or set training.precision=fp32, and run again"
+        )
+
+
+def _flat(line: Mapping[str, Any]) -> dict[str, float]:
+    """Return "loss/rte", "dev/rte/accuracy" and the like for trackers."""
+    if "dev" in line:
+        found = {f"dev/{t}/{m}": v for t, scores in line["dev"].items() for m, v in scores.items()}
+        return {**found, "epoch": line["epoch"]}
+    return {f"loss/{line['task']}": line["loss"], "lr": line["lr"],
+            "gradient_norm": line["gradient_norm"]}  # fmt: skip

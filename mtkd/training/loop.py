@@ -1,0 +1,239 @@
+"""Algorithm 1 of MT-DNN (arXiv 1901.11504): one update a batch, each batch of one task."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mtkd.batching import epoch_order, steps_per_epoch
+from mtkd.checkpoint import (
+    load_checkpoint,
+    load_model_tensors,
+    load_optimizer_tensors,
+    model_tensors,
+    optimizer_tensors,
+    save_checkpoint,
+)
+from mtkd.errors import Interrupted
+from mtkd.model import MultiTaskModel
+from mtkd.optim import build_optimizer, set_learning_rates
+from mtkd.recipe import TrainingSettings, derive_seed
+from mtkd.training.best import MEAN, BestWeights
+from mtkd.training.journal import Journal
+from mtkd.training.objective import Objective
+from mtkd.training.signals import StopRequests
+from mtkd.training.task import TrainingTask
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What an epoch's evaluation found: one score a task (higher is better), and all metrics."""
+
+    scores: Mapping[str, float]
+    metrics: Mapping[str, Mapping[str, float]]
+
+    @property
+    def mean(self) -> float:
+        """Return the mean score over tasks."""
+        return sum(self.scores.values()) / len(self.scores)
+
+
+@dataclasses.dataclass
+class Progress:
+    """Where a run stands: all that a resume needs beside weights and optimiser."""
+
+    epoch: int = 0  # epochs done
+    position: int = 0  # batches done in the current one
+    step: int = 0  # updates done in all
+    best: dict[str, float] = dataclasses.field(default_factory=dict)  # by task, and "mean"
+    epochs_without_better: int = 0
+    history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+
+def train(
+    model: MultiTaskModel,
+    tasks: Sequence[TrainingTask],
+    settings: TrainingSettings,
+    objective: Objective,
+    accelerator: Accelerator,
+    *,
+    seed: int,
+    folder: Path,
+    evaluate: Callable[[MultiTaskModel], Evaluation],
+    title: str,
+) -> Progress:
+    """Train `model` in place on all tasks at once; it ends with the weights to be kept.
+
+    The state is saved in `folder` every `save_minutes` and at SIGINT or SIGTERM. Called again with
+    the same arguments it goes on from there and ends with the same weights, since the order of
+    batches and dropout follow from `seed` and the number of the update.
+
+    Args: evaluate: scores the model on dev; called after each epoch. title: for bar and log.
+    Returns: the best scores, and the history of evaluations.
+    Raises: Diverged: a loss is NaN or infinite. Interrupted: after a signal, once saved.
+    """
+    by_name = {t.task.name: t for t in sorted(tasks, key=lambda t: t.task.name)}
+    lengths = {name: t.rows.lengths for name, t in by_name.items()}
+    groups = {name: t.rows.groups for name, t in by_name.items() if t.ranked}
+    steps = sum(steps_per_epoch({name: len(t.rows) for name, t in by_name.items()}, settings))
+
+    model.to(accelerator.device)
+    optimizer = build_optimizer(model, settings)
+    progress = _resume(folder / "checkpoint", model, optimizer)
+    if progress.step:
+        log.info("%s: goes on from step %d of %d", title, progress.step, steps)
+    parallel, optimizer = accelerator.prepare(model, optimizer)
+    best = BestWeights(folder / "kept", accelerator)
+    journal = Journal(folder / "log.jsonl", title, by_name, bool(settings.trackers), accelerator)
+    saved_at = time.monotonic()
+
+    def save() -> None:
+        if accelerator.is_main_process:
+            tensors = model_tensors(model) | optimizer_tensors(optimizer)
+            save_checkpoint(folder / "checkpoint", tensors, dataclasses.asdict(progress))
+
+    def stop_if_asked() -> None:
+        if _anywhere(stop.asked, accelerator):
+            journal.flush()
+            save()
+            raise Interrupted(f"{title}: saved at step {progress.step} of {steps}")
+
+    with StopRequests() as stop, journal.running(progress.step, steps):
+        while progress.epoch < settings.epochs:
+            order = epoch_order(lengths, settings, seed, progress.epoch, groups)
+            model.train()
+            for name, rows in order[progress.position :]:
+                rate = set_learning_rates(optimizer, progress.step, steps, settings)
+                torch.manual_seed(
+                    derive_seed(seed, "dropout", progress.step, accelerator.process_index)
+                )
+                loss, norm = _update(
+                    parallel,
+                    optimizer,
+                    by_name[name],
+                    rows,
+                    settings,
+                    objective,
+                    objective.soft_share(progress.step, steps),
+                    accelerator,
+                )
+                progress.step += 1
+                progress.position += 1
+                line = {"step": progress.step, "epoch": progress.epoch, "task": name, "lr": rate}
+                journal.record(line, rows, loss, norm)
+                looked = progress.step % settings.log_every == 0
+                if looked:
+                    journal.flush()
+                if looked or accelerator.num_processes == 1:  # asking all processes costs a sync
+                    stop_if_asked()
+                if looked and time.monotonic() - saved_at >= 60 * settings.save_minutes:
+                    save()
+                    saved_at = time.monotonic()
+            journal.flush()
+            _end_epoch(progress, evaluate(model), model, settings, best, journal)
+            stop_if_asked()
+            patience = settings.early_stopping
+            if patience is not None and progress.epochs_without_better >= patience:
+                log.info("%s: no better mean score in %d epochs, stops", title, patience)
+                break
+    if settings.keep == "best":
+        best.load_into(model)
+    accelerator.unwrap_model(parallel, keep_fp32_wrapper=False)
+    return progress
+
+
+def _update(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    task: TrainingTask,
+    rows: NDArray[np.int64],
+    settings: TrainingSettings,
+    objective: Objective,
+    soft_share: float,
+    accelerator: Accelerator,
+) -> tuple[Tensor, Tensor]:
+    """Take one step on one batch; return its mean loss and the gradient's norm before clipping.
+
+    The batch is cut into `accumulation` pieces, and each piece over the processes; every row
+    weighs the same, so neither changes the gradient.
+    """
+    weight = settings.task_weights.get(task.task.name, 1.0)
+    pieces = [p for p in np.array_split(rows, settings.accumulation) if len(p)]
+    total = torch.zeros((), device=accelerator.device)
+    for number, piece in enumerate(pieces):
+        mine = piece[accelerator.process_index :: accelerator.num_processes]
+        idle = len(mine) == 0  # fewer rows than processes: take part in the reduction with nothing
+        mine = piece[:1] if idle else mine
+        last = number == len(pieces) - 1
+        with contextlib.nullcontext() if last else accelerator.no_sync(model):
+            inputs = {n: t.to(accelerator.device) for n, t in task.rows.batch(mine).items()}
+            logits = model(task.task.name, **inputs)
+            losses = objective.row_losses(task, mine, logits, soft_share)
+            # processes' gradients are averaged, hence their number
+            loss = losses.sum() * (0.0 if idle else weight * accelerator.num_processes / len(rows))
+            accelerator.backward(loss)
+        total += loss.detach()
+    limit = settings.clip_norm if settings.clip_norm is not None else float("inf")
+    norm = accelerator.clip_grad_norm_(model.parameters(), limit)
+    optimizer.step()
+    optimizer.zero_grad()
+    return total, torch.as_tensor(norm).detach()
+
+
+def _resume(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+    saved = load_checkpoint(folder)
+    if saved is None:
+        return Progress()
+    tensors, state = saved
+    load_model_tensors(model, tensors)
+    load_optimizer_tensors(optimizer, tensors)
+    return Progress(**state)
+
+
+def _end_epoch(
+    progress: Progress,
+    evaluation: Evaluation,
+    model: MultiTaskModel,
+    settings: TrainingSettings,
+    best: BestWeights,
+    journal: Journal,
+) -> None:
+    """Keep what is better than before, by mean score and, where asked, by each task's."""
+    scores = {MEAN: evaluation.mean}
+    if settings.keep_best_per_task:
+        scores |= evaluation.scores
+    better = [name for name, score in scores.items() if score > progress.best.get(name, -np.inf)]
+    for name in better:
+        progress.best[name] = scores[name]
+        if settings.keep == "best" or name != MEAN:
+            best.keep(name, model)
+    progress.epochs_without_better = 0 if MEAN in better else progress.epochs_without_better + 1
+    journal.evaluation(progress.step, progress.epoch, evaluation.metrics)
+    progress.history.append(
+        {"epoch": progress.epoch, "step": progress.step, "mean": evaluation.mean,
+         "metrics": {task: dict(m) for task, m in evaluation.metrics.items()}}
+    )  # fmt: skip
+    progress.epoch += 1
+    progress.position = 0
+
+
+def _anywhere(asked: bool, accelerator: Accelerator) -> bool:
+    if accelerator.num_processes == 1:
+        return asked
+    flag = torch.tensor(float(asked), device=accelerator.device)
+    return bool(accelerator.reduce(flag, "sum").item() > 0)

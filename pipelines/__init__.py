@@ -1,0 +1,1 @@
+"""Built-in recipes: one YAML file a pipeline, shipped as package data."""

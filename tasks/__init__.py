@@ -1,0 +1,1 @@
+"""Task cards: one YAML file a task, shipped as package data."""
