@@ -23,7 +23,7 @@ from .grammar import (
     somebody,
     something,
 )
-from .lexicon import ACTIONS, DEEDS, PERSON_ADJECTIVES, THING_ADJECTIVES, TIMES, Domain
+from .lexicon import DEEDS, PERSON_ADJECTIVES, TIMES, Domain, thing_actions, thing_adjectives
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,15 @@ PuzzleMaker = Callable[[Random, Domain], Puzzle]
 
 def details(rng: Random, domain: Domain) -> Puzzle:
     """Dropped, generalised, added and denied details of one event."""
-    full = replace(an_event(rng, domain, place=1, time=1), thing=something(rng, domain))
+    full = an_event(rng, domain, place=1, time=1)
     exact = full.time
     rough = dict(TIMES)[exact]
     bare = replace(full, agent=full.agent.bare(), thing=replace(full.thing.bare(), det="a"))
     loose = replace(bare, thing=full.thing.general(), place=domain.site, time=rough)
     guess = replace(bare, place="", time="", agent=_adjective(rng, full.agent, PERSON_ADJECTIVES))
-    finer = replace(bare, thing=_adjective(rng, bare.thing, THING_ADJECTIVES), time="")
+    finer = replace(
+        bare, thing=_adjective(rng, bare.thing, thing_adjectives(bare.thing.head)), time=""
+    )
     vague = replace(full, place="", agent=full.agent.bare())
     return Puzzle(
         one_of(rng, active(full), fronted(full), passive(full), cleft(full)),
@@ -84,7 +86,7 @@ def denied(rng: Random, domain: Domain) -> Puzzle:
     event = replace(event, agent=event.agent.bare(), thing=replace(event.thing.bare(), det="a"))
     wide = replace(event, thing=Phrase(event.thing.head.kind or event.thing.head, "a"))
     unlike = replace(event, thing=something(rng, domain, event.thing.head))
-    fine = replace(event, thing=_adjective(rng, event.thing, THING_ADJECTIVES))
+    fine = replace(event, thing=_adjective(rng, event.thing, thing_adjectives(event.thing.head)))
     return Puzzle(
         one_of(
             rng,
@@ -164,7 +166,11 @@ def order(rng: Random, domain: Domain) -> Puzzle:
 
 
 def _other_deed(rng: Random, domain: Domain, event: Event) -> Event:
-    return replace(event.short(), verb=other(rng, ACTIONS, event.verb), agent=event.agent.bare())
+    return replace(
+        event.short(),
+        verb=other(rng, thing_actions(event.thing.head), event.verb),
+        agent=event.agent.bare(),
+    )
 
 
 def transfers(rng: Random, domain: Domain) -> Puzzle:

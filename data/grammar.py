@@ -8,17 +8,16 @@ from random import Random
 from typing import TypeVar
 
 from .lexicon import (
-    ACTIONS,
     FIRST_NAMES,
     LAST_NAMES,
     PERSON_ADJECTIVES,
-    THING_ADJECTIVES,
     TIMES,
     Domain,
     Person,
+    thing_actions,
+    thing_adjectives,
 )
 from .morphology import Noun, Verb, article
-
 
 T = TypeVar("T")
 
@@ -130,16 +129,17 @@ def something(rng: Random, domain: Domain, *unlike: Noun, adjective: bool = True
     """Choose "a (dusty) atlas" or "the atlas", not of the kinds of ``unlike``."""
     kinds = [noun.kind for noun in unlike]
     head = rng.choice([noun for noun in domain.things if noun.kind not in kinds])
-    chosen = rng.choice(THING_ADJECTIVES) if adjective and rng.random() < 0.5 else ""
+    chosen = rng.choice(thing_adjectives(head)) if adjective and rng.random() < 0.5 else ""
     return Phrase(head, one_of(rng, "a", "the"), chosen)
 
 
 def an_event(rng: Random, domain: Domain, place: float = 0.7, time: float = 0.7) -> Event:
     """Choose an event; ``place`` and ``time`` are the probabilities that it has one."""
+    thing = something(rng, domain)
     return Event(
         somebody(rng, domain),
-        rng.choice(ACTIONS),
-        something(rng, domain),
+        rng.choice(thing_actions(thing.head)),
+        thing,
         rng.choice(domain.places) if rng.random() < place else "",
         rng.choice(TIMES)[0] if rng.random() < time else "",
     )

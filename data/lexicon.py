@@ -140,17 +140,19 @@ clean=, unload=, test=try/tried out
 """
 _DEEDS = """
 thank=, praise=compliment, follow=, visit=, help=assist, interview=, invite=, warn=, phone=call, \
-greet=welcome, criticise=, blame=, recommend=, photograph=, replace=, recognise=, train=, \
+greet=welcome, criticise=, blame=, recommend=, recognise=, consult=, train=, \
 congratulate=, ignore=, trust=
 """
-PERSON_ADJECTIVES = (
-    "tired young cheerful nervous polite experienced impatient elderly clumsy ambitious "
-    "talkative shy generous stubborn careful foreign"
-).split()
-THING_ADJECTIVES = (
-    "old heavy expensive dusty second-hand small unusual broken shiny borrowed valuable damp "
-    "fragile foreign rusty modern"
-).split()
+PERSON_ADJECTIVES = tuple(
+    ["tired", "young", "cheerful", "nervous", "polite", "experienced", "impatient", "elderly", "clumsy", "ambitious", "talkative", "shy", "generous", "stubborn", "careful", "foreign"]
+)
+THING_ADJECTIVES = tuple(
+    ["old", "heavy", "expensive", "dusty", "second-hand", "small", "unusual", "broken", "shiny", "borrowed", "valuable", "damp", "fragile", "foreign", "rusty", "modern"]
+)
+# what lives or is eaten takes fewer adjectives, and fewer things are done to it
+_LIVING_OR_FOOD = ["dish", "fruit", "vegetable", "bird", "animal", "sea creature", "insect"]
+_ADJECTIVES_FOR_ALL = ("heavy", "expensive", "small", "unusual", "valuable", "foreign")
+_NOT_FOR_ALL = ("repair", "damage", "test", "borrow", "discard", "return", "replace", "label")
 SAME_ADJECTIVE = {
     "expensive": "costly",
     "small": "little",
@@ -163,24 +165,24 @@ SAME_ADJECTIVE = {
     "talkative": "chatty",
     "valuable": "precious",
 }
-_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-_MONTHS = "January February March April June August September October November".split()
+_DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+_MONTHS = ["January", "February", "March", "April", "June", "August", "September", "October", "November"]
 # (exact, and something less exact that follows from it)
 TIMES = (
     *((f"on {day} {part}", f"on {day}") for day in _DAYS for part in ("morning", "afternoon")),
     *((f"in {part} {month}", f"in {month}") for month in _MONTHS for part in ("early", "late")),
-    *((f"in the {part} of {y}", f"in {y}") for y in (1987, 1998, 2009) for part in ("spring", "autumn")),
+    *(
+        (f"in the {part} of {y}", f"in {y}")
+        for y in (1987, 1998, 2009)
+        for part in ("spring", "autumn")
+    ),
 )
-CITIES = (
-    "Oslo Lima Nairobi Kraków Porto Zürich Malmö Québec Hanoi Tbilisi Leeds Montréal Accra Lyon "
-    "Córdoba Osaka Tromsø Galway Izmir Dakar"
-).split()
-_SHE = "Zoë Chloé Renée Siân Maria Amina Ingrid Yuki Beatriz Leila Hannah Priya Ágnes Nora".split()
-_HE = "José Łukasz Søren Jürgen Björn Omar Kofi Daniel Tomáš Rafael Hiroshi Seán Victor Ivan".split()
-LAST_NAMES = (
-    "Okafor Lindqvist Müller Castaño O'Brien Novák Haddad Petrović Nakamura Silva Brandt Şahin "
-    "Mensah Kowalczyk Moreau Eriksson Patel Fitzgerald Dvořák Ibáñez"
-).split()
+CITIES = ["Oslo", "Lima", "Nairobi", "Kraków", "Porto", "Zürich", "Malmö", "Québec", "Hanoi", "Tbilisi", "Leeds", "Montréal", "Accra", "Lyon", "Córdoba", "Osaka", "Tromsø", "Galway", "Izmir", "Dakar"]
+_SHE = ["Zoë", "Chloé", "Renée", "Siân", "Maria", "Amina", "Ingrid", "Yuki", "Beatriz", "Leila", "Hannah", "Priya", "Ágnes", "Nora"]
+_HE = (
+    ["José", "Łukasz", "Søren", "Jürgen", "Björn", "Omar", "Kofi", "Daniel", "Tomáš", "Rafael", "Hiroshi", "Seán", "Victor", "Ivan"]
+)
+LAST_NAMES = ["Okafor", "Lindqvist", "Müller", "Castaño", "O'Brien", "Novák", "Haddad", "Petrović", "Nakamura", "Silva", "Brandt", "Şahin", "Mensah", "Kowalczyk", "Moreau", "Eriksson", "Patel", "Fitzgerald", "Dvořák", "Ibáñez"]
 FIRST_NAMES = {
     ("she", "her", "her"): tuple(_SHE),
     ("he", "him", "his"): tuple(_HE),
@@ -210,3 +212,18 @@ DOMAINS = _domains(_DOMAINS)
 OTHER_DOMAINS = _domains(_OTHER_DOMAINS)
 ACTIONS = _verbs(_ACTIONS)
 DEEDS = _verbs(_DEEDS)
+_ACTIONS_FOR_ALL = tuple(verb for verb in ACTIONS if verb.base not in _NOT_FOR_ALL)
+
+
+def thing_adjectives(thing: Noun) -> tuple[str, ...]:
+    """Return the adjectives that suit a thing."""
+    return _ADJECTIVES_FOR_ALL if _is_living_or_food(thing) else THING_ADJECTIVES
+
+
+def thing_actions(thing: Noun) -> tuple[Verb, ...]:
+    """Return what can be done to a thing."""
+    return _ACTIONS_FOR_ALL if _is_living_or_food(thing) else ACTIONS
+
+
+def _is_living_or_food(thing: Noun) -> bool:
+    return thing.kind is not None and thing.kind.one in _LIVING_OR_FOOD

@@ -10,7 +10,7 @@ from random import Random
 
 from .events import Puzzle, PuzzleMaker
 from .grammar import Phrase, one_of, other
-from .lexicon import ACTIONS, PERSON_ADJECTIVES, THING_ADJECTIVES, TIMES, Domain
+from .lexicon import PERSON_ADJECTIVES, TIMES, Domain, thing_actions, thing_adjectives
 from .morphology import Verb, article
 
 # quantifier: what it entails and what it rules out about the same group and the same deed
@@ -63,7 +63,7 @@ def _people(rng: Random, domain: Domain) -> Phrase:
 
 def _deed(rng: Random, domain: Domain) -> tuple[Phrase, Verb, str]:
     thing = Phrase(rng.choice(domain.things), "a", "", False)
-    return thing, rng.choice(ACTIONS), rng.choice(domain.places)
+    return thing, rng.choice(thing_actions(thing.head)), rng.choice(domain.places)
 
 
 def restrictors(rng: Random, domain: Domain) -> Puzzle:
@@ -82,7 +82,10 @@ def restrictors(rng: Random, domain: Domain) -> Puzzle:
                 f"every {plain} {deed}",
                 (f"every {narrow} {deed}", f"no {plain} failed to {verb.base} {thing} {place}"),
                 (f"every {wide} {deed}", f"no {wide} failed to {verb.base} {thing} {place}"),
-                (f"no {narrow} {deed}", f"at least one {plain} did not {verb.base} {thing} {place}"),
+                (
+                    f"no {narrow} {deed}",
+                    f"at least one {plain} did not {verb.base} {thing} {place}",
+                ),
             ),
             Puzzle(
                 f"every {narrow} {deed}",
@@ -111,8 +114,8 @@ def objects(rng: Random, domain: Domain) -> Puzzle:
     people = Phrase(rng.choice(domain.people), "", "", True)
     head = rng.choice(domain.things)
     kind = head.kind or head
-    adjective = rng.choice(THING_ADJECTIVES)
-    verb = rng.choice(ACTIONS)
+    adjective = rng.choice(thing_adjectives(head))
+    verb = rng.choice(thing_actions(head))
     place = rng.choice(domain.places)
     plain, narrow, wide = head.many, f"{adjective} {head.many}", kind.many
     unlike = other(rng, [n for n in domain.things if n.kind != head.kind]).many
@@ -139,27 +142,35 @@ def objects(rng: Random, domain: Domain) -> Puzzle:
             ),
             Puzzle(
                 f"{who} {verb.past} no {plain} {place}",
-                (f"{who} {verb.past} no {narrow} {place}", f"{who} did not {verb.base} any {plain} {place}"),
+                (
+                    f"{who} {verb.past} no {narrow} {place}",
+                    f"{who} did not {verb.base} any {plain} {place}",
+                ),
                 (f"{who} {verb.past} no {wide} {place}", f"{who} {verb.past} some {wide} {place}"),
-                (f"{who} {verb.past} some {narrow} {place}", f"{who} {verb.past} all the {plain} {place}"),
+                (
+                    f"{who} {verb.past} some {narrow} {place}",
+                    f"{who} {verb.past} all the {plain} {place}",
+                ),
             ),
         )
     )
 
 
-_WORDS = "two three four five six seven eight nine ten eleven twelve".split()
+_WORDS = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
 
 def numbers(rng: Random, domain: Domain) -> Puzzle:
     """At least, at most, exactly, sums."""
     people = rng.choice(domain.people)
     noun = rng.choice(domain.things)
-    verb = rng.choice(ACTIONS)
+    verb = rng.choice(thing_actions(noun))
     tail = f"{rng.choice(domain.places)} {rng.choice(TIMES)[0]}"
     n = rng.randrange(2, 8)  # index into _WORDS with room on both sides
 
     def claim(bound: str, number: int) -> str:
-        return f"the {people.one} {verb.past} {bound} {_WORDS[number]} {noun.many}".replace("  ", " ")
+        return f"the {people.one} {verb.past} {bound} {_WORDS[number]} {noun.many}".replace(
+            "  ", " "
+        )
 
     low, high = rng.randrange(0, n), rng.randrange(n + 1, len(_WORDS))
     return rng.choice(

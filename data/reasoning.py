@@ -41,7 +41,7 @@ def implicatives(rng: Random, domain: Domain) -> Puzzle:
     if truth == "entailment":
         return Puzzle(premise, did[:2], _elsewhere(rng, domain, event), did_not)
     if truth == "contradiction":
-        here = replace(short, place=event.place, time=event.time)
+        here = replace(event, agent=event.agent.bare())
         kept = (negated(here), passive(here, no=True))
         return Puzzle(premise, kept, _elsewhere(rng, domain, event), (active(here), passive(here)))
     return Puzzle(premise, (), did + did_not, ())
@@ -63,17 +63,24 @@ def _elsewhere(rng: Random, domain: Domain, event: Event) -> tuple[str, ...]:
 def connectives(rng: Random, domain: Domain) -> Puzzle:
     """And, or, neither ... nor, only, if."""
     event = an_event(rng, domain, place=0.5, time=0.5)
+    event = replace(event, thing=event.thing.bare())
     one = event.agent.bare()
     two = somebody(rng, domain, one.head, adjective=False)
     tail = active(event)[len(str(event.agent)) + 1 :]
     short = active(event.short())[len(str(one)) + 1 :]
     base = f"{event.verb.base} {event.thing.bare()}"
-    did, did_not = (f"{one} {short}", f"{two} {short}"), (
-        f"{one} did not {base}",
-        f"{two} did not {base}",
+    did, did_not = (
+        (f"{one} {short}", f"{two} {short}"),
+        (
+            f"{one} did not {base}",
+            f"{two} did not {base}",
+        ),
     )
     other_thing = something(rng, domain, event.thing.head, adjective=False)
-    open_claims = (f"{one} {event.verb.past} {other_thing}", f"{two} did not {event.verb.base} {other_thing}")
+    open_claims = (
+        f"{one} {event.verb.past} {other_thing}",
+        f"{two} did not {event.verb.base} {other_thing}",
+    )
     return rng.choice(
         (
             Puzzle(f"both {one} and {two} {tail}", did, open_claims, did_not),
@@ -141,7 +148,11 @@ def comparisons(rng: Random, domain: Domain) -> Puzzle:
             premise,
             (f"{a} is {more} than {c}", f"{c} is {less} than {a}", f"{b} is not the {_most(less)}"),
             (f"{a} is much {more} than {b}", f"{c} is only slightly {less} than {b}"),
-            (f"{c} is {more} than {a}", f"{a} is {less} than {c}", f"{c} is as {_plain(more)} as {a}"),
+            (
+                f"{c} is {more} than {a}",
+                f"{a} is {less} than {c}",
+                f"{c} is as {_plain(more)} as {a}",
+            ),
         )
     premise = one_of(
         rng,
@@ -182,7 +193,9 @@ def _plain(comparative: str) -> str:
 
 def _most(comparative: str) -> str:
     if comparative.startswith(("more ", "less ")):
-        return {"more": "most", "less": "least"}[comparative[:4]] + comparative[4:] + " of the three"
+        return (
+            {"more": "most", "less": "least"}[comparative[:4]] + comparative[4:] + " of the three"
+        )
     return comparative[:-1] + "st of the three"
 
 
@@ -194,7 +207,9 @@ def attitudes(rng: Random, domain: Domain) -> Puzzle:
     did, did_not = (active(short), passive(short)), (negated(short), passive(short, no=True))
     factive = rng.random() < 0.5
     lead = (
-        one_of(rng, "knew", "was not aware", "regretted", "was pleased", "found out", "had forgotten")
+        one_of(
+            rng, "knew", "was not aware", "regretted", "was pleased", "found out", "had forgotten"
+        )
         if factive
         else one_of(rng, "believed", "said", "was told", "hoped", "suspected", "did not believe")
     )

@@ -55,9 +55,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     }
 
 
-def load_optimizer_tensors(
-    optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]
-) -> None:
+def load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Put back what `optimizer_tensors` gave; learning rates are the schedule's affair."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
@@ -79,4 +77,3 @@ def load_model_tensors(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     prefix = "model."
     own = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
     model.load_state_dict(own, strict=True)
-

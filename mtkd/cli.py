@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
-from mtkd.errors import MtkdError, RunDirError
+from mtkd.errors import Interrupted, MtkdError, RunDirError
 
 if TYPE_CHECKING:
     from mtkd.recipe import GlueRecipe
@@ -53,21 +52,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 def main() -> None:
     """Run the command line and exit with the code that its outcome has."""
     try:
-        code = app(standalone_mode=False)
-    except click.exceptions.Abort:
-        code = _interrupted("stopped")
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except KeyboardInterrupt:
-        code = _interrupted("stopped")
+        app()
     except MtkdError as error:
-        if error.exit_code == 130:
-            code = _interrupted(str(error))
+        if isinstance(error, Interrupted):
+            command = " ".join(["mtkd", *sys.argv[1:]])
+            print(f"{error}. Go on with: {command}", file=sys.stderr)
         else:
             print(f"error: {error}", file=sys.stderr)
-            code = error.exit_code
-    sys.exit(code or 0)
+        sys.exit(error.exit_code)
 
 
 @app.command()
@@ -148,8 +140,10 @@ def validate(
     path: Annotated[Path, typer.Argument(help="A submission's folder or zip.")],
     data: Annotated[
         str | None,
-        typer.Option(help="'sample' or a glue_data folder: compare with its test files, not with "
-                     "the official row counts."),
+        typer.Option(
+            help="'sample' or a glue_data folder: compare with its test files, not with "
+            "the official row counts."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -207,7 +201,9 @@ def recipes() -> None:
     from mtkd.recipe import load_recipe, recipe_names
 
     found = [load_recipe(name) for name in recipe_names()]
-    _print_table(["recipe", "kind", "description"], [[r.name, r.kind, r.description] for r in found])
+    _print_table(
+        ["recipe", "kind", "description"], [[r.name, r.kind, r.description] for r in found]
+    )
 
 
 def _carry_out(
@@ -228,7 +224,10 @@ def _carry_out(
         header, rows = pipeline.forecast(opened, stage)
         _print_table(header, rows)
         return folder
-    pipeline.carry_out(opened, checked, stage, rerun=rerun, cache=cache)
+    try:
+        pipeline.carry_out(opened, checked, stage, rerun=rerun, cache=cache)
+    except KeyboardInterrupt as error:  # between trainings, which save by themselves
+        raise Interrupted("stopped; what was finished is kept") from error
     if stage in {"evaluate", "submit"} and not quiet and _is_main_process():
         _print_evaluation(opened)
     return folder
@@ -321,9 +320,3 @@ def _set_up_logging() -> None:
 
 def _is_main_process() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
-
-
-def _interrupted(what: str) -> int:
-    command = " ".join(["mtkd", *sys.argv[1:]])
-    print(f"{what}. Go on with: {command}", file=sys.stderr)
-    return 130

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from mtkd.errors import RecipeError
+
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
@@ -31,9 +33,16 @@ def start_accelerator(
     """Return an accelerator for one training or scoring run.
 
     Args: trackers: experiment trackers of accelerate, by name. folder: where they write.
+    Raises: RecipeError: when a tracker is not installed, which accelerate would pass over.
     """
     from accelerate import Accelerator, DistributedDataParallelKwargs
     from accelerate.state import AcceleratorState
+    from accelerate.tracking import get_available_trackers
+
+    for name in trackers:
+        if name not in get_available_trackers():
+            raise RecipeError(f"training.trackers: {name} is not installed; pip install {name}, "
+                              "or leave it out")  # fmt: skip
 
     # accelerate keeps the first precision of a process for good; runs here may differ in it
     AcceleratorState._reset_state(reset_partial_state=False)

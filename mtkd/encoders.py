@@ -73,6 +73,11 @@ def tokenizer_sha256(encoder: str) -> str:
     return " ".join(found)
 
 
+def weights_size(encoder: str) -> int:
+    """Return the size of the encoder's weights on disk, in bytes."""
+    return sum(file.stat().st_size for file in encoder_folder(encoder).glob("*.safetensors"))
+
+
 def load_tokenizer(encoder: str) -> PreTrainedTokenizerBase:
     """Return the fast tokenizer of an encoder.
 

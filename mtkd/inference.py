@@ -49,11 +49,12 @@ def predict(
         from accelerate.utils import gather_object
 
         found = gather_object(found)
-    everything = np.empty((len(split), found[0][1].shape[1]), dtype=np.float32)
+    outputs = model.head_configs[task]["outputs"]
+    everything = np.full((len(split), outputs), np.nan, dtype=np.float32)
     for rows, logits in found:
         everything[rows] = logits
     bad = np.flatnonzero(~np.isfinite(everything).all(axis=1))
     if len(bad):
-        raise RunFailed(f"{len(bad)} rows have logits that are not numbers, first "
-                        f"{split.guids[bad[0]]}; the model has diverged: train it anew")  # fmt: skip
+        raise RunFailed(f"{len(bad)} rows have logits that are not finite, first "
+                        f"{split.guids[bad[0]]}; the model diverged: train it anew")  # fmt: skip
     return everything

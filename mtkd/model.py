@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
@@ -75,13 +76,18 @@ class MultiTaskModel(nn.Module):
         Raises: EncoderError: when the folder holds no model of mtkd, or weights that do not fit.
         """
         quiet_transformers()
+        if not (folder / "config.json").is_file():
+            raise EncoderError(f"{folder}: no config.json, so no model of mtkd")
         config = AutoConfig.from_pretrained(folder)
         heads = getattr(config, "mtkd", {}).get("heads")
         if heads is None:
             raise EncoderError(f"{folder}: config.json has no heads of mtkd; is it an encoder?")
         with torch.random.fork_rng(devices=[]):  # building draws random weights, then overwritten
             model = cls(AutoModel.from_config(config, dtype=torch.float32), heads)
-        stored = load_file(folder / _WEIGHTS)
+        try:
+            stored = load_file(folder / _WEIGHTS)
+        except (OSError, SafetensorError) as error:
+            raise EncoderError(f"{folder / _WEIGHTS}: cannot be read: {error}") from error
         own = {k if k.startswith("heads.") else f"encoder.{k}": v for k, v in stored.items()}
         try:
             model.load_state_dict(own, strict=True)
@@ -119,9 +125,7 @@ def build_model(
     return model
 
 
-def add_head(
-    model: MultiTaskModel, task: Task, settings: HeadSettings | None, seed: int
-) -> None:
+def add_head(model: MultiTaskModel, task: Task, settings: HeadSettings | None, seed: int) -> None:
     """Give the model a new head for `task`, in place of an old one."""
     torch.manual_seed(seed)
     config = head_config(task, settings)

@@ -93,6 +93,47 @@ def statuses(run: Run) -> dict[str, list[Status]]:
     return found
 
 
+def forecast(run: Run, last: str) -> tuple[list[str], list[list[str]]]:
+    """Return a table of what would be made up to `last`: state, updates, disk and time.
+
+    Time is what the artefact took before, or for trainings the updates at the pace of the run's
+    finished ones.
+    """
+    found = statuses(run)
+    pace = _seconds_per_step(run, found)
+    header = ["stage", "artefact", "state", "steps", "disk MB", "minutes"]
+    rows = []
+    for stage in list(STAGES)[: list(STAGES).index(last) + 1]:
+        for status in found[stage]:
+            steps = None if status.state == "done" else status.unit.steps()
+            seconds = (
+                status.seconds
+                if status.seconds is not None or steps is None or (pace is None)
+                else pace * steps
+            )
+            disk = status.unit.disk / 1e6 if status.state != "done" else 0
+            rows.append(
+                [
+                    stage,
+                    status.unit.place,
+                    status.state,
+                    "" if steps is None else str(steps),
+                    f"{disk:.0f}" if disk else "",
+                    "" if seconds is None or status.state == "done" else f"{seconds / 60:.1f}",
+                ]
+            )
+    return header, rows
+
+
+def _seconds_per_step(run: Run, found: dict[str, list[Status]]) -> float | None:
+    seconds = steps = 0.0
+    for status in (status for parts in found.values() for status in parts):
+        manifest = read_manifest(run.folder / status.unit.place)
+        if manifest is not None and "steps" in manifest.notes:
+            seconds, steps = seconds + manifest.seconds, steps + manifest.notes["steps"]
+    return seconds / steps if steps else None
+
+
 def carry_out(
     run: Run, recipe: GlueRecipe, last: str, *, rerun: bool = False, cache: Path | None = None
 ) -> None:

@@ -6,10 +6,10 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
@@ -130,7 +130,9 @@ def write_store(
     if task.kind == "regression":
         columns["score"] = pa.array(targets[:, 0], pa.float32())
     else:
-        columns["probs"] = pa.ListArray.from_arrays(_offsets(rows, classes), pa.array(targets.ravel()))
+        columns["probs"] = pa.ListArray.from_arrays(
+            _offsets(rows, classes), pa.array(targets.ravel())
+        )
     table = pa.table(columns).replace_schema_metadata({"mtkd": info.to_json()})
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path, compression="zstd")
@@ -144,16 +146,19 @@ def read_store(path: Path) -> SoftLabelStore:
     try:
         table = pq.read_table(path)
         info = StoreInfo.from_json((table.schema.metadata or {})[b"mtkd"])
+        guids = table.column("guid").to_pylist()
+        column = table.column("probs" if info.labels else "score").combine_chunks()
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{path}: not a soft-label store ({error}); make it anew with "
                          "`mtkd soften`") from error  # fmt: skip
-    guids = table.column("guid").to_pylist()
-    column = table.column("probs" if info.labels else "score").combine_chunks()
+    if info.version != _SCHEMA_VERSION:
+        raise StoreError(f"{path}: a store of version {info.version}, expected {_SCHEMA_VERSION}; "
+                         "make it anew with `mtkd soften`")  # fmt: skip
     known = column.is_valid().to_numpy(zero_copy_only=False)
     flat = column.drop_null()
     numbers = (flat.flatten() if info.labels else flat).to_numpy(zero_copy_only=False)
     width = len(info.labels) or 1
-    if len(numbers) != known.sum() * width:
+    if info.labels and not pc.all(pc.equal(pc.list_value_length(flat), width), min_count=0).as_py():
         raise StoreError(f"{path}: rows whose probs are not {width} numbers")
     targets = np.full((len(guids), width), np.nan, dtype=np.float32)
     targets[known] = numbers.reshape(-1, width)
@@ -162,7 +167,11 @@ def read_store(path: Path) -> SoftLabelStore:
 
 
 def join(
-    store: SoftLabelStore, task: Task, guids: Sequence[str], data_fingerprint: str, temperature: float
+    store: SoftLabelStore,
+    task: Task,
+    guids: Sequence[str],
+    data_fingerprint: str,
+    temperature: float,
 ) -> SoftTargets:
     """Return the store's targets in the order of `guids`.
 
@@ -187,13 +196,11 @@ def join(
     if missing := [guid for guid in guids if guid not in place]:
         raise StoreError(f"{store.path}: no soft label for {len(missing)} rows of the data, first "
                          f"{missing[0]}; make it anew with `mtkd soften`")  # fmt: skip
-    if len(place) != len(guids):
-        raise StoreError(f"{store.path}: {len(place)} soft labels for {len(guids)} rows of data; "
-                         "make it anew with `mtkd soften`")  # fmt: skip
+    if extra := place.keys() - set(guids):
+        raise StoreError(f"{store.path}: {len(extra)} soft labels for no row of the data, first "
+                         f"{min(extra)}; make it anew with `mtkd soften`")  # fmt: skip
     targets = store.targets[[place[guid] for guid in guids]]
-    return SoftTargets(targets, np.isfinite(targets).all(axis=1))
-
-
+    return SoftTargets(targets, np.asarray(np.isfinite(targets).all(axis=1)))
 
 
 def _offsets(lists: int, length: int) -> pa.Array:

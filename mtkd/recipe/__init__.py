@@ -9,6 +9,7 @@ from mtkd.recipe.schema import (
     HeadSettings,
     Sampling,
     Student,
+    TrainingOverrides,
     TrainingSettings,
     with_overrides,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "HeadSettings",
     "Sampling",
     "Student",
+    "TrainingOverrides",
     "TrainingSettings",
     "derive_seed",
     "load_recipe",

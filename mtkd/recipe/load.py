@@ -24,7 +24,9 @@ _SCHEMAS = {"glue": GlueRecipe}
 
 def recipe_names() -> list[str]:
     """Return the names of the recipes that come with mtkd."""
-    return sorted(f.name[:-5] for f in files("mtkd.pipelines").iterdir() if f.name.endswith(".yaml"))
+    return sorted(
+        f.name[:-5] for f in files("mtkd.pipelines").iterdir() if f.name.endswith(".yaml")
+    )
 
 
 def load_recipe(source: str, overrides: Sequence[str] = ()) -> GlueRecipe:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from mtkd.artifacts import file_sha256
 from mtkd.batching import steps_per_epoch
 from mtkd.devices import start_accelerator
-from mtkd.encoders import load_tokenizer
+from mtkd.encoders import load_tokenizer, weights_size
 from mtkd.inference import predict
 from mtkd.metrics import is_constant, score, task_score
 from mtkd.model import MultiTaskModel, add_head, build_model
 from mtkd.recipe import EncoderSettings, HeadSettings, TrainingSettings, derive_seed
 from mtkd.soft_labels import join, read_store
-from mtkd.stages.prepare import Prepared, open_prepared, prepared_place
+from mtkd.stages.prepare import Prepared, count_rows, open_prepared, prepared_place
 from mtkd.stages.unit import Run, Unit, encoder_settings, flat_mapping, training_settings
 from mtkd.training import Evaluation, Objective, TrainingTask, train
 from mtkd.training.best import BestWeights
@@ -75,6 +75,7 @@ def fit_unit(run: Run, fit: Fit) -> Unit:
     if fit.soft:
         settings["distill_weight"] = fit.objective.distill_weight
         settings["anneal"] = fit.objective.anneal
+    copies = 1 + len(fit.tasks) * fit.training.keep_best_per_task
     return Unit(
         stage=fit.stage,
         place=fit.place,
@@ -86,7 +87,8 @@ def fit_unit(run: Run, fit: Fit) -> Unit:
         ),
         build=partial(_build, run, fit),
         all_processes=True,
-        steps=_steps(run, fit),
+        steps=partial(_steps, run, fit),
+        disk=weights_size(fit.encoder.encoder) * copies,
     )
 
 
@@ -106,6 +108,8 @@ def _build(run: Run, fit: Fit, folder: Path) -> dict[str, Any]:
         evaluate=_dev_evaluation(run, fit, prepared, accelerator),
         title=fit.place,
     )
+    best = max(progress.history, key=lambda entry: entry["mean"])
+    chosen = best if fit.training.keep == "best" else progress.history[-1]
     if accelerator.is_main_process:
         tokenizer = load_tokenizer(fit.encoder.encoder)
         model.cpu().save(folder, tokenizer)
@@ -114,8 +118,6 @@ def _build(run: Run, fit: Fit, folder: Path) -> dict[str, Any]:
             for name in fit.tasks:
                 kept.load_into(model, name)
                 model.save(folder / "best" / name, tokenizer)
-        best = max(progress.history, key=lambda entry: entry["mean"])
-        chosen = best if fit.training.keep == "best" else progress.history[-1]
         content = {"chosen": chosen, "history": progress.history}
         (folder / "metrics.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
         shutil.rmtree(folder / "kept", ignore_errors=True)
@@ -125,7 +127,7 @@ def _build(run: Run, fit: Fit, folder: Path) -> dict[str, Any]:
     accelerator.wait_for_everyone()
     return {
         "weights_sha256": file_sha256(folder / "model.safetensors"),
-        "mean_dev_score": max(entry["mean"] for entry in progress.history),
+        "mean_dev_score": chosen["mean"],
         "steps": progress.step,
         "precision": accelerator.mixed_precision,
         "device": str(accelerator.device),
@@ -186,13 +188,12 @@ def _dev_evaluation(
 
 
 def _steps(run: Run, fit: Fit) -> int | None:
-    """Return the number of updates, where prepare has counted the rows."""
+    """Return the number of updates; None before rows that are on the hub have been fetched."""
     rows = {}
     for name in fit.tasks:
-        path = run.folder / prepared_place(fit.encoder.encoder, name) / "info.json"
-        if not path.is_file():
-            return None
-        info = json.loads(path.read_text("utf-8"))
         (split,) = run.tasks[name].train_splits
-        rows[name] = info["splits"][split]["rows"]
+        count = count_rows(run, fit.encoder.encoder, run.tasks[name], split)
+        if count is None:
+            return None
+        rows[name] = count
     return sum(steps_per_epoch(rows, fit.training))

@@ -46,7 +46,9 @@ def predictions_unit(
     )
 
 
-def read_predictions(run: Run, model: str, task: str, split: str) -> tuple[list[str], NDArray[np.float32]]:
+def read_predictions(
+    run: Run, model: str, task: str, split: str
+) -> tuple[list[str], NDArray[np.float32]]:
     """Return guids, and logits (rows, outputs), in file order."""
     path = run.folder / predictions_place(model, task) / f"{split}.parquet"
     try:

@@ -69,6 +69,18 @@ def open_prepared(run: Run, encoder: str, task: str) -> Prepared:
     return Prepared(folder, info)
 
 
+def count_rows(run: Run, encoder: str, task: Task, split: str) -> int | None:
+    """Return the rows of a split: as prepared, else counted in its file; None if on the hub."""
+    place = run.folder / prepared_place(encoder, task.name)
+    if (place / _INFO).is_file():
+        return open_prepared(run, encoder, task.name).info["splits"][split]["rows"]
+    if not _files(run, task):
+        return None
+    found = sum(1 for _ in read_examples(task, split, run.recipe.data))
+    limit = _limit(run, split)
+    return found if limit is None else min(found, limit)
+
+
 def units(run: Run) -> list[Unit]:
     """Return one unit for each pair of encoder and task; AX only for the student's encoder."""
     student = run.recipe.student.encoder
@@ -147,6 +159,9 @@ def _build(run: Run, encoder: str, task: Task, folder: Path) -> dict[str, Any]:
 
 
 def _capped(run: Run, task: Task, split: str, rows: Iterator[Example]) -> Iterator[Example]:
-    kind = split.split("_")[0]
-    limit = getattr(run.recipe.data.max_rows, kind, None)
+    limit = _limit(run, split)
     return rows if limit is None else iter(cap(rows, limit, run.recipe.seed))
+
+
+def _limit(run: Run, split: str) -> int | None:
+    return getattr(run.recipe.data.max_rows, split.split("_")[0], None)

@@ -70,8 +70,9 @@ def _build(run: Run, compared: bool, file: Path) -> dict[str, Any]:
     else:
         scores, means, kept, ranked = {}, {}, names, names
         why = "all candidates are kept, so none was scored"
+    in_order = [name for name in names if name in kept]
     content = {
-        "kept": [name for name in names if name in kept],
+        "kept": in_order,
         "why": why,
         "candidates": [
             {"name": name, "kept": name in kept, "mean": means.get(name),
@@ -80,8 +81,8 @@ def _build(run: Run, compared: bool, file: Path) -> dict[str, Any]:
         ],
     }  # fmt: skip
     file.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-    log.info("kept %s: %s", ", ".join(content["kept"]), why)
-    return {"kept": content["kept"]}
+    log.info("kept %s: %s", ", ".join(in_order), why)
+    return {"kept": in_order}
 
 
 def _scores(run: Run, candidate: str) -> dict[str, float]:

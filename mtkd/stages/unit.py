@@ -38,7 +38,8 @@ class Unit:
     place: path in the run directory. settings: the recipe's keys that shape it, and their values.
     needs: places of artefacts that it is made from. build: makes it in an empty folder (or one
     that holds an interrupted attempt) and returns notes for the manifest. all_processes: whether
-    every process takes part, or only the main one. steps: updates that it takes to train.
+    every process takes part, or only the main one. steps: counts the updates of a training, or
+    returns None where that cannot be known yet; disk: bytes that it will take, where that is much.
     """
 
     stage: str
@@ -47,7 +48,8 @@ class Unit:
     needs: tuple[str, ...]
     build: Callable[[Path], dict[str, Any]]
     all_processes: bool = False
-    steps: int | None = None
+    steps: Callable[[], int | None] = lambda: None
+    disk: int = 0
 
 
 def flat(prefix: str, settings: BaseModel, leave_out: set[str] | None = None) -> dict[str, Any]:
@@ -75,5 +77,8 @@ def training_settings(settings: TrainingSettings) -> dict[str, Any]:
 
 def encoder_settings(prefix: str, encoder: EncoderSettings) -> dict[str, Any]:
     """Return an encoder's settings, with the hash of its weights for its whereabouts."""
-    settings = flat(prefix, encoder, {"encoder", "name"})
-    return {**settings, f"{prefix}.encoder": f"sha256:{encoder_sha256(encoder.encoder)}"}
+    return {
+        f"{prefix}.encoder": f"sha256:{encoder_sha256(encoder.encoder)}",
+        f"{prefix}.dropout": encoder.dropout,
+        f"{prefix}.layers": encoder.layers,
+    }

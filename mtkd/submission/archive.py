@@ -101,7 +101,7 @@ def _zip(archive: zipfile.ZipFile) -> Archive:
             ) from error
 
     return Archive(
-        names=tuple(name for name in faults if "/" not in name),
+        names=tuple(name for name in faults if not {"/", "\\"} & set(name)),
         # Names in a zip are anyone's: repr keeps control characters off the terminal.
         layout=tuple(f"{name!r}: {fault}" for name, fault in faults.items() if fault),
         read=read,

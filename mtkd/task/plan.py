@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 
 from mtkd.errors import RecipeError, did_you_mean
-from mtkd.recipe import GlueRecipe, HeadSettings
+from mtkd.recipe import GlueRecipe, HeadSettings, TrainingOverrides, TrainingSettings
 from mtkd.task.card import Task, head_fault
 from mtkd.task.load import load_task, task_names
 
@@ -32,6 +32,10 @@ def plan_tasks(recipe: GlueRecipe) -> tuple[GlueRecipe, dict[str, Task]]:
         if task.head_of is not None and task.head_of not in tasks:
             faults.append(f"tasks: {task.name} is predicted by the head of {task.head_of}: "
                           f"add {task.head_of}, or leave {task.name} out")  # fmt: skip
+        elif task.head_of is not None and task.labels != tasks[task.head_of].labels:
+            faults.append(f"tasks: {task.name} is predicted by the head of {task.head_of}, whose "
+                          f"labels are {', '.join(tasks[task.head_of].labels)} in that order, not "
+                          f"{', '.join(task.labels)}")  # fmt: skip
     trained = [name for name, task in tasks.items() if task.head_of is None]
     if not trained and not faults:
         faults.append("tasks: none of them has rows to train on")
@@ -92,7 +96,7 @@ def _head_faults(recipe: GlueRecipe, tasks: Mapping[str, Task]) -> list[str]:
 
 def _name_faults(recipe: GlueRecipe, trained: list[str]) -> list[str]:
     student = recipe.student
-    parts = {
+    parts: dict[str, TrainingSettings | TrainingOverrides] = {
         "training": recipe.training,
         "student.training": student.training,
         "student.finetune_training": student.finetune_training,

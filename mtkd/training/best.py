@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 from safetensors.torch import load_file, save_file
 
+from mtkd.artifacts import publish
 from mtkd.model import MultiTaskModel
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-MEAN = "mean"  # beside the tasks' names
+MEAN = "_mean"  # beside the tasks' names; none of them may begin with "_"
 
 
 class BestWeights:
-    """Weights by name ("mean" or a task), replaced whenever a better score is found."""
+    """Weights by name (`MEAN` or a task), replaced whenever a better score is found."""
 
     def __init__(self, folder: Path, accelerator: Accelerator) -> None:
         self._folder = folder
@@ -29,11 +30,14 @@ class BestWeights:
             partial = self._path(name).with_suffix(".partial")
             weights = {k: t.detach().cpu().contiguous() for k, t in model.state_dict().items()}
             save_file(weights, partial)
-            partial.replace(self._path(name))
+            publish(partial, self._path(name))
 
     def load_into(self, model: MultiTaskModel, name: str = MEAN) -> None:
-        """Put the weights kept under `name` into the model."""
-        self._accelerator.wait_for_everyone()  # the main process may still be writing
+        """Put the weights kept under `name` into the model.
+
+        The main process has to be done with `keep`; waiting for it is the caller's affair, who
+        may be the main process alone.
+        """
         model.load_state_dict(load_file(self._path(name)), strict=True)
 
     def _path(self, name: str) -> Path:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from mtkd.artifacts import write_file
 from mtkd.errors import Diverged
 from mtkd.training.task import TrainingTask
 
@@ -48,14 +49,17 @@ class Journal:
         self._bar: tqdm | None = None
 
     @contextmanager
-    def running(self, step: int, steps: int) -> Iterator[None]:
-        """Show the bar from `step` of `steps`; drop log lines written after `step`."""
+    def running(self, step: int, epoch: int, steps: int) -> Iterator[None]:
+        """Show the bar from `step` of `steps`; drop log lines of what is done anew.
+
+        Args: step: updates done. epoch: epochs done, their evaluation included.
+        """
         main = self._accelerator.is_main_process
         if main:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            lines = self._path.read_text("utf-8").splitlines() if self._path.exists() else []
-            kept = [line for line in lines if json.loads(line)["step"] <= step]
-            self._path.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+            text = self._path.read_text("utf-8") if self._path.exists() else ""
+            whole = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
+            kept = "".join(line for line in whole if _is_before(json.loads(line), step, epoch))
+            write_file(self._path, kept.encode())
         if self._trackers:
             self._accelerator.init_trackers(self._title.replace("/", "-"))
         self._bar = tqdm(
@@ -65,8 +69,9 @@ class Journal:
             yield
         finally:
             self._bar.close()
-            if self._trackers:
-                self._accelerator.end_training()
+            # not Accelerator.end_training, which ends the group of processes as well
+            for tracker in self._accelerator.trackers if main else []:
+                tracker.finish()
 
     def record(
         self, line: dict[str, Any], rows: NDArray[Any], loss: Tensor, gradient_norm: Tensor
@@ -86,9 +91,10 @@ class Journal:
         pending, self._pending = self._pending, []
         numbers = torch.stack([torch.stack([p[2].float(), p[3].float()]) for p in pending])
         values = self._accelerator.reduce(numbers, "mean").tolist()
-        lines = []
+        lines: list[dict[str, Any]] = []
         for (line, rows, _, _), (loss, norm) in zip(pending, values, strict=True):
             if not (math.isfinite(loss) and math.isfinite(norm)):
+                self._write(lines)  # what led there
                 self._refuse(line, rows, loss, norm)
             lines.append({**line, "loss": round(loss, 6), "gradient_norm": round(norm, 6)})
             before = self._smooth.get(line["task"], loss)
@@ -118,6 +124,11 @@ class Journal:
             f"{line['task']}, on {len(rows)} rows: {names}. Nothing after the last save is kept; "
             "lower training.learning_rate, or set training.precision=fp32, and run again"
         )
+
+
+def _is_before(line: Mapping[str, Any], step: int, epoch: int) -> bool:
+    """Return whether a line was written by the time that `step` and `epoch` were done."""
+    return line["epoch"] < epoch if "dev" in line else line["step"] <= step
 
 
 def _flat(line: Mapping[str, Any]) -> dict[str, float]:

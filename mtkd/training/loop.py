@@ -29,6 +29,7 @@ from mtkd.model import MultiTaskModel
 from mtkd.optim import build_optimizer, set_learning_rates
 from mtkd.recipe import TrainingSettings, derive_seed
 from mtkd.training.best import MEAN, BestWeights
+from mtkd.training.cut import cut
 from mtkd.training.journal import Journal
 from mtkd.training.objective import Objective
 from mtkd.training.signals import StopRequests
@@ -60,9 +61,15 @@ class Progress:
     epoch: int = 0  # epochs done
     position: int = 0  # batches done in the current one
     step: int = 0  # updates done in all
-    best: dict[str, float] = dataclasses.field(default_factory=dict)  # by task, and "mean"
+    best: dict[str, float] = dataclasses.field(default_factory=dict)  # by task, and MEAN
     epochs_without_better: int = 0
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+    def is_finished(self, settings: TrainingSettings) -> bool:
+        """Return whether all epochs are done, or enough of them without a better score."""
+        patience = settings.early_stopping
+        stalled = patience is not None and self.epochs_without_better >= patience
+        return stalled or self.epoch >= settings.epochs
 
 
 def train(
@@ -94,10 +101,11 @@ def train(
 
     model.to(accelerator.device)
     optimizer = build_optimizer(model, settings)
+    parallel, optimizer = accelerator.prepare(model, optimizer)
+    # Only now: prepare would move the optimiser's step counters to the GPU, one wait each a step.
     progress = _resume(folder / "checkpoint", model, optimizer)
     if progress.step:
         log.info("%s: goes on from step %d of %d", title, progress.step, steps)
-    parallel, optimizer = accelerator.prepare(model, optimizer)
     best = BestWeights(folder / "kept", accelerator)
     journal = Journal(folder / "log.jsonl", title, by_name, bool(settings.trackers), accelerator)
     saved_at = time.monotonic()
@@ -111,10 +119,11 @@ def train(
         if _anywhere(stop.asked, accelerator):
             journal.flush()
             save()
+            accelerator.wait_for_everyone()  # a launcher ends all processes when the first is gone
             raise Interrupted(f"{title}: saved at step {progress.step} of {steps}")
 
-    with StopRequests() as stop, journal.running(progress.step, steps):
-        while progress.epoch < settings.epochs:
+    with StopRequests() as stop, journal.running(progress.step, progress.epoch, steps):
+        while not progress.is_finished(settings):
             order = epoch_order(lengths, settings, seed, progress.epoch, groups)
             model.train()
             for name, rows in order[progress.position :]:
@@ -147,11 +156,13 @@ def train(
             journal.flush()
             _end_epoch(progress, evaluate(model), model, settings, best, journal)
             stop_if_asked()
-            patience = settings.early_stopping
-            if patience is not None and progress.epochs_without_better >= patience:
-                log.info("%s: no better mean score in %d epochs, stops", title, patience)
-                break
+            if (folder / "checkpoint").is_dir():
+                save()  # one from before this epoch would not know of the weights just kept
+                saved_at = time.monotonic()
+    if progress.epoch < settings.epochs:
+        log.info("%s: no better mean score in %d epochs, stops", title, settings.early_stopping)
     if settings.keep == "best":
+        accelerator.wait_for_everyone()  # the main process may still be writing them
         best.load_into(model)
     accelerator.unwrap_model(parallel, keep_fp32_wrapper=False)
     return progress
@@ -170,13 +181,14 @@ def _update(
     """Take one step on one batch; return its mean loss and the gradient's norm before clipping.
 
     The batch is cut into `accumulation` pieces, and each piece over the processes; every row
-    weighs the same, so neither changes the gradient.
+    weighs the same and no group of a ranked task is torn, so neither changes the gradient.
     """
     weight = settings.task_weights.get(task.task.name, 1.0)
-    pieces = [p for p in np.array_split(rows, settings.accumulation) if len(p)]
+    groups = task.rows.groups if task.ranked else None
+    pieces = [p for p in cut(rows, settings.accumulation, groups) if len(p)]
     total = torch.zeros((), device=accelerator.device)
     for number, piece in enumerate(pieces):
-        mine = piece[accelerator.process_index :: accelerator.num_processes]
+        mine = cut(piece, accelerator.num_processes, groups)[accelerator.process_index]
         idle = len(mine) == 0  # fewer rows than processes: take part in the reduction with nothing
         mine = piece[:1] if idle else mine
         last = number == len(pieces) - 1

@@ -1,0 +1,262 @@
+"""The whole pipeline on tiny encoders: contracts of the run directory, order, staleness, resume."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mtkd import pipeline
+from mtkd.errors import RunDirError, RunFailed
+from mtkd.pipeline import carry_out, open_run, statuses
+from mtkd.recipe import load_recipe
+from mtkd.stages import STAGES, Run
+from tests.carry_out import carried_out
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def copied_run(finished_run: Run, tmp_path: Path) -> Run:
+    folder = tmp_path / "tiny"
+    shutil.copytree(finished_run.folder, folder)
+    return Run(finished_run.recipe, finished_run.tasks, folder)
+
+
+def states(run: Run) -> dict[str, str]:
+    return {s.unit.place: s.state for parts in statuses(run).values() for s in parts}
+
+
+def reopened(run: Run, recipe: Path, *overrides: str) -> Run:
+    return open_run(load_recipe(str(recipe), overrides), run.folder)
+
+
+def test_the_run_directory_has_the_places_of_the_contract(finished_run: Run) -> None:
+    kept = json.loads((finished_run.folder / "selection.json").read_text())["kept"]
+    places = [
+        "recipe.yaml",
+        "refined/cased-0.1/model.safetensors",
+        f"teachers/{kept[0]}/rte/config.json",
+        f"teachers/{kept[0]}/rte/metrics.json",
+        "soft_labels/rte/train.parquet",
+        "soft_labels/stsb/dev.parquet",
+        "student/model.safetensors",
+        "student/manifest.json",
+        "baseline/metrics.json",
+        "student_finetuned/cola/model.safetensors",
+        "predictions/student/rte/test.parquet",
+        "predictions/student_finetuned/ax/test.parquet",
+        "evaluation/metrics.json",
+        "evaluation/table.md",
+        "submission/RTE.tsv",
+        "submission.zip",
+    ]
+    assert [p for p in places if not (finished_run.folder / p).is_file()] == []
+    assert not (finished_run.folder / "student" / "checkpoint").exists()
+
+
+def test_the_submission_holds_every_task_with_a_test_file(finished_run: Run) -> None:
+    with zipfile.ZipFile(finished_run.folder / "submission.zip") as archive:
+        names = set(archive.namelist())
+    expected = {"RTE.tsv", "STS-B.tsv", "CoLA.tsv", "MNLI-m.tsv", "MNLI-mm.tsv", "AX.tsv"}
+    assert names == expected
+
+
+def test_cased_and_uncased_teachers_meet_by_guid(finished_run: Run) -> None:
+    store = pd.read_parquet(finished_run.folder / "soft_labels" / "rte" / "train.parquet")
+    assert list(store["guid"]) == [f"rte/train/{i}" for i in range(48)]
+    assert len(store["logits"][0]) == 2  # teachers
+
+
+def test_stages_one_by_one_give_the_same_student_as_run(
+    finished_run: Run, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    for stage in ("prepare", "refine", "select", "teach", "soften", "distill"):
+        run = carried_out(tiny_recipe, tmp_path / "tiny", last=stage)
+    for model in ("student", "baseline", "student_finetuned/rte"):
+        place = f"{model}/model.safetensors"
+        assert sha256(run.folder / place) == sha256(finished_run.folder / place)
+
+
+def test_two_runs_write_the_same_bytes(
+    finished_run: Run, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    again = carried_out(tiny_recipe, tmp_path / "tiny")
+    for pattern in ("**/*.parquet", "**/*.safetensors", "**/*.tsv", "**/*.zip", "**/log.jsonl"):
+        for path in finished_run.folder.glob(pattern):
+            place = path.relative_to(finished_run.folder)
+            assert sha256(again.folder / place) == sha256(path), place
+
+
+def test_a_finished_run_is_not_done_again(
+    copied_run: Run, tiny_recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("something was made again")
+
+    monkeypatch.setattr(pipeline, "_make", refuse)
+    carried_out(tiny_recipe, copied_run.folder)
+
+
+def test_the_students_rate_makes_only_student_and_what_follows_stale(
+    copied_run: Run, tiny_recipe: Path
+) -> None:
+    changed = reopened(copied_run, tiny_recipe, "student.training.learning_rate=0.002")
+    found = states(changed)
+    stale = {place for place, state in found.items() if state == "stale"}
+    before = ("prepared/", "refined/", "teachers/", "soft_labels/", "selection.json")
+    assert not [place for place in stale if place.startswith(before)]
+    assert {"student", "baseline", "student_finetuned/rte", "evaluation", "submission.zip"} <= stale
+    (student,) = [s for s in statuses(changed)["distill"] if s.unit.place == "student"]
+    assert student.why == "training.learning_rate: 0.001 -> 0.002"
+
+
+@pytest.mark.parametrize(
+    "override", ["training.log_every=3", "training.save_minutes=1", "description=other"]
+)
+def test_settings_without_effect_make_nothing_stale(
+    copied_run: Run, tiny_recipe: Path, override: str
+) -> None:
+    assert set(states(reopened(copied_run, tiny_recipe, override)).values()) == {"done"}
+
+
+def test_another_temperature_runs_no_teacher_again(copied_run: Run, tiny_recipe: Path) -> None:
+    found = states(reopened(copied_run, tiny_recipe, "soft_labels.temperature=2"))
+    stale = {place for place, state in found.items() if state == "stale"}
+    assert {"soft_labels/rte", "student"} <= stale
+    assert not [place for place in stale if place.startswith(("teachers/", "predictions/cased"))]
+
+
+def test_changed_rows_make_the_task_stale_by_name(
+    tiny_recipe: Path, copied_run: Run, tiny_glue: Path, tmp_path: Path
+) -> None:
+    glue = tmp_path / "glue"
+    shutil.copytree(tiny_glue, glue)
+    file = glue / "RTE" / "train.tsv"
+    file.write_text(file.read_text().replace("entailment\n1\t", "not_entailment\n1\t", 1))
+    changed = reopened(copied_run, tiny_recipe, f"data.root={glue}")
+    prepared = {s.unit.place.split("/")[-1]: s for s in statuses(changed)["prepare"]}
+    assert "file train" in prepared["rte"].why
+    assert prepared["cola"].state == "done"
+
+
+def test_a_dear_stale_stage_needs_rerun(copied_run: Run, tiny_recipe: Path) -> None:
+    manifest = copied_run.folder / "student" / "manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "seconds": 700.0}))
+    before = sha256(copied_run.folder / "student" / "model.safetensors")
+    loaded = load_recipe(str(tiny_recipe), ["student.training.learning_rate=0.002"])
+    run = open_run(loaded, copied_run.folder)
+    with pytest.raises(RunDirError, match=r"learning_rate: 0.001 -> 0.002.*--rerun"):
+        carry_out(run, loaded, "distill")
+    assert sha256(run.folder / "student" / "model.safetensors") == before
+    carry_out(run, loaded, "distill", rerun=True)
+    assert sha256(run.folder / "student" / "model.safetensors") != before
+
+
+def test_a_cache_shares_finished_artefacts_between_runs(
+    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load_recipe(str(tiny_recipe), ["tasks=[rte,stsb]", "teachers.select.by=[rte]"])
+    first = open_run(loaded, tmp_path / "first")
+    carry_out(first, loaded, "submit", cache=tmp_path / "cache")
+    monkeypatch.setattr("mtkd.stages.fit.train", None)  # nothing may be trained
+    second = open_run(loaded, tmp_path / "second")
+    carry_out(second, loaded, "submit", cache=tmp_path / "cache")
+    assert set(states(second).values()) == {"done"}
+    place = "submission.zip"
+    assert sha256(first.folder / place) == sha256(second.folder / place)
+
+
+def test_a_directory_of_another_recipe_is_refused(copied_run: Run, tiny_recipe: Path) -> None:
+    with pytest.raises(RunDirError, match="holds a run of tiny"):
+        reopened(copied_run, tiny_recipe, "name=other")
+
+
+def test_a_directory_that_is_no_run_is_refused(tiny_recipe: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    with pytest.raises(RunDirError, match="not a run directory"):
+        open_run(load_recipe(str(tiny_recipe)), tmp_path)
+
+
+def test_a_full_disk_ends_the_run_resumable(
+    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "publish", full)
+        with pytest.raises(RunFailed, match="disk is full") as caught:
+            carried_out(tiny_recipe, tmp_path / "tiny", last="prepare")
+    assert caught.value.exit_code == 1
+    run = carried_out(tiny_recipe, tmp_path / "tiny", last="prepare")
+    assert {s.state for s in statuses(run)["prepare"]} == {"done"}
+
+
+def test_unrefined_candidates_are_compared_on_the_tasks_of_select_by_only(
+    tiny_recipe: Path, tmp_path: Path
+) -> None:
+    overrides = ["teachers.refine=false", "teachers.select.by=[cola]", "teachers.tasks=[stsb]"]
+    run = carried_out(tiny_recipe, tmp_path / "tiny", *overrides, last="teach")
+    trained = {
+        str(p.parent.relative_to(run.folder)) for p in run.folder.glob("teachers/*/*/*.jsonl")
+    }
+    selection = json.loads((run.folder / "selection.json").read_text())
+    assert trained == {
+        f"teachers/{c}/cola" for c in ("uncased-0.1", "uncased-0.3", "cased-0.1")
+    } | {f"teachers/{c}/stsb" for c in selection["kept"]}
+    best = sorted(selection["candidates"], key=lambda c: -c["scores"]["cola"])[:2]
+    assert {c["name"] for c in best} == set(selection["kept"])
+    assert not (run.folder / "refined").exists()
+
+
+def test_without_teachers_their_stages_are_skipped(tiny_recipe: Path, tmp_path: Path) -> None:
+    text = tiny_recipe.read_text()
+    start, end = text.index("teachers:"), text.index("student:")
+    plain = tmp_path / "plain.yaml"
+    plain.write_text((text[:start] + text[end:]).replace("name: tiny", "name: plain"))
+    run = carried_out(plain, tmp_path / "run", "tasks=[rte,cola]")
+    for stage in ("refine", "select", "teach", "soften"):
+        assert STAGES[stage](run) == []
+    table = (run.folder / "evaluation" / "table.md").read_text()
+    assert "ensemble" not in table
+    assert "student_finetuned" in table
+
+
+def test_a_missing_test_file_makes_a_partial_submission(
+    tiny_recipe: Path, tiny_glue: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    glue = tmp_path / "glue"
+    shutil.copytree(tiny_glue, glue)
+    (glue / "CoLA" / "test.tsv").unlink()
+    run = carried_out(
+        tiny_recipe, tmp_path / "run", f"data.root={glue}", "tasks=[rte,cola]",
+        "teachers.tasks=[rte]", "teachers.select.by=[rte]", "student.finetune=false",
+    )  # fmt: skip
+    assert {p.name for p in (run.folder / "submission").glob("*.tsv")} == {"RTE.tsv"}
+    assert "cola/test: no file" in caplog.text
+
+
+def test_predictions_follow_the_index_of_the_test_file(finished_run: Run) -> None:
+    lines = (finished_run.folder / "submission" / "RTE.tsv").read_text().splitlines()
+    assert lines[0] == "index\tprediction"
+    assert [line.split("\t")[0] for line in lines[1:]] == [str(i) for i in range(16)]
+    assert {line.split("\t")[1] for line in lines[1:]} <= {"entailment", "not_entailment"}
+
+
+def test_a_head_with_another_label_order_is_refused(copied_run: Run, tiny_recipe: Path) -> None:
+    config = copied_run.folder / "student_finetuned" / "rte" / "config.json"
+    content = json.loads(config.read_text())
+    content["mtkd"]["heads"]["rte"]["labels"].reverse()
+    config.write_text(json.dumps(content))
+    shutil.rmtree(copied_run.folder / "predictions" / "student_finetuned" / "rte")
+    with pytest.raises(Exception, match="has labels"):
+        carried_out(tiny_recipe, copied_run.folder)

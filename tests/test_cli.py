@@ -1,0 +1,207 @@
+"""The command line as a user meets it: exit codes, messages, JSON, and how fast it answers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from mtkd import cli
+from mtkd.stages import Run
+
+
+def mtkd(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    command = [sys.executable, "-m", "mtkd", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
+
+
+def code_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run the command line in this process and return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["mtkd", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    return int(caught.value.code or 0)
+
+
+def test_help_needs_no_heavy_import() -> None:
+    script = (
+        "import sys; sys.argv = ['mtkd', '--help']\n"
+        "from mtkd.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('torch', 'transformers', 'datasets', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_misspelt_keys_are_all_reported_fast_with_suggestions(tmp_path: Path) -> None:
+    started = time.monotonic()
+    done = mtkd("run", "quickstart", "soft_labels.temprature=2", "trainig.epochs=x", cwd=tmp_path)
+    seconds = time.monotonic() - started
+    assert done.returncode == 2
+    assert "soft_labels.temprature" in done.stderr
+    assert "'temperature'" in done.stderr
+    assert "trainig" in done.stderr
+    assert "'training'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []  # nothing half-written
+    assert seconds < 10  # under 2 on an idle machine; here others may be at work
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("run", "quickstrat"), "did you mean 'quickstart'"),
+        (("run", "quickstart", "tasks=[rte,colla]"), "did you mean 'cola'"),
+        (("run", "quickstart", "student.encoder=nobody/nothing"), "hub could not be reached"),
+        (("run", "quickstart", "student.encoder=./nothing"), "no such directory"),
+        (("run", "glue_small", "data.root=nowhere"), "no such file"),
+        (("run", "quickstart", "data.max_length=many"), "data.max_length"),
+        (("run", "quickstart", "teachers.candidates.7.dropout=0.1"), "no such position"),
+        (("validate", "nothing.zip"), "nothing.zip"),
+        (("nonsense",), "No such command"),
+    ],
+)
+def test_wrong_input_ends_with_2_and_a_message_and_writes_nothing(
+    arguments: tuple[str, ...],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert code_of(monkeypatch, *arguments) == 2
+    assert says in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tasks_and_recipes_are_listed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code_of(monkeypatch, "tasks") == 0
+    listed = capsys.readouterr().out
+    assert all(f" {name} " in listed for name in ("cola", "mnli", "stsb", "ax"))
+    assert code_of(monkeypatch, "recipes") == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in ("quickstart", "glue_small", "glue_kd", "bam"))
+
+
+def test_status_in_json_names_every_artefact(
+    finished_run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code_of(monkeypatch, "status", str(finished_run.folder), "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [part["artefact"] for part in found["select"]] == ["selection.json"]
+    assert {part["state"] for parts in found.values() for part in parts} == {"done"}
+
+
+def test_status_says_which_key_made_a_stage_stale(
+    finished_run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(finished_run.folder)
+    assert code_of(monkeypatch, "status", folder, "soft_labels.temperature=2", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    soft = next(part for part in found["soften"] if part["artefact"] == "soft_labels/rte")
+    assert (soft["state"], soft["why"]) == ("stale", "soft_labels.temperature: 1.0 -> 2.0")
+
+
+def test_evaluate_in_json_is_the_metrics_file(
+    finished_run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code_of(monkeypatch, "evaluate", str(finished_run.folder), "--json") == 0
+    metrics = json.loads((finished_run.folder / "evaluation" / "metrics.json").read_text())
+    assert json.loads(capsys.readouterr().out) == metrics
+    assert set(metrics["models"]["student"]) >= {"rte/dev", "mnli/dev_matched", "stsb/dev"}
+
+
+def test_a_dry_run_makes_nothing(
+    finished_run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    recipe = str(finished_run.folder / "recipe.yaml")
+    place = tmp_path / "other"
+    assert code_of(monkeypatch, "run", recipe, "--run-dir", str(place), "--dry-run") == 0
+    shown = capsys.readouterr().out
+    assert not place.exists()
+    student = next(line for line in shown.splitlines() if line.split()[1:2] == ["student"])
+    assert student.split()[2:4] == ["missing", "12"]  # 4 tasks of 48 rows, in batches of 16
+
+
+def test_validate_compares_a_capped_submission_with_its_test_files(
+    finished_run: Run,
+    tiny_glue: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    archive = str(finished_run.folder / "submission.zip")
+    assert code_of(monkeypatch, "validate", archive, "--json") == 2  # not the official row counts
+    assert not json.loads(capsys.readouterr().out)["valid"]
+    assert code_of(monkeypatch, "validate", archive, "--data", str(tiny_glue), "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["valid"]
+    assert not report["complete"]
+
+
+@pytest.mark.parametrize("task", ["cola", "stsb", "mnli"])
+def test_an_exported_task_gives_the_same_logits_by_transformers_alone(
+    task: str, finished_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    from mtkd.model import MultiTaskModel
+
+    folder, to = finished_run.folder, tmp_path / "exported"
+    assert code_of(monkeypatch, "export", str(folder), "--task", task, "--to", str(to)) == 0
+    ours = MultiTaskModel.load(folder / "student_finetuned" / task)
+    theirs = AutoModelForSequenceClassification.from_pretrained(to).eval()
+    texts = ["the cat sleeps .", "a dog sees no bird ."]
+    inputs = AutoTokenizer.from_pretrained(to)(texts, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        expected = ours(task, segments=torch.ones_like(inputs["input_ids"]), **inputs)
+        found = theirs(**inputs).logits
+    assert torch.allclose(expected, found, atol=1e-5)
+    labels = list(finished_run.tasks[task].labels) or ["score"]
+    assert list(theirs.config.id2label.values()) == labels
+
+
+def test_export_refuses_what_transformers_has_no_class_for(
+    finished_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("export", str(finished_run.folder), "--task", "rtee", "--to", str(tmp_path / "x"))
+    assert code_of(monkeypatch, *arguments) == 2
+    assert not (tmp_path / "x").exists()
+
+
+def test_the_student_loads_with_transformers_alone(finished_run: Run, tmp_path: Path) -> None:
+    copy = tmp_path / "student"
+    shutil.copytree(finished_run.folder / "student", copy)
+    script = (
+        "import sys, torch; from transformers import AutoModel, AutoTokenizer\n"
+        f"m = AutoModel.from_pretrained({str(copy)!r}).eval()\n"
+        f"t = AutoTokenizer.from_pretrained({str(copy)!r})\n"
+        "with torch.inference_mode():\n"
+        "    h = m(**t('the cat sleeps', return_tensors='pt')).last_hidden_state\n"
+        "assert 'mtkd' not in sys.modules\n"
+        "print(h.sum().item())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    from mtkd.model import MultiTaskModel
+
+    encoder = MultiTaskModel.load(copy).encoder
+    from transformers import AutoTokenizer
+
+    inputs = AutoTokenizer.from_pretrained(copy)("the cat sleeps", return_tensors="pt")
+    with torch.inference_mode():
+        expected = encoder(**inputs).last_hidden_state.sum().item()
+    assert float(done.stdout.splitlines()[-1]) == pytest.approx(expected, abs=1e-6)
