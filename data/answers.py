@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
+from .domains import Domain
 from .grammar import (
     Event,
     a_person,
@@ -14,11 +15,12 @@ from .grammar import (
     one_of,
     other,
     passive,
+    predicate,
     sentence,
     somebody,
     something,
 )
-from .lexicon import CITIES, DEEDS, LAST_NAMES, TIMES, Domain, thing_actions
+from .lexicon import CITIES, DEEDS, LAST_NAMES, TIMES, thing_actions
 from .morphology import article
 
 # question (without its mark), a sentence that answers it, one that does not
@@ -42,7 +44,7 @@ def _who(rng: Random, domain: Domain) -> Answer:
             f"{passive(known, by=False)}, as {event.agent} remembers",
             f"{event.agent} was away when {passive(replace(known, time=''), by=False)} {rough}",
             f"{event.agent} had been asked to {event.verb.base} {known.thing} {rough}, but refused",
-            f"it was never found out who {active(known)[len(str(event.agent)) + 1 :]}",
+            f"it was never found out who {predicate(known)}",
         ),
     )
 
@@ -128,7 +130,8 @@ def _biography(rng: Random, domain: Domain) -> Answer:
         f"{who} arrived in {moved} in {year} and worked there as {job}, but wanted to be {rival}",
     ]
     no_trade = [
-        f"{who} arrived in {moved} in {year} hoping to work as {job}, and found no place as {rival} either",
+        f"{who} arrived in {moved} in {year} hoping to work as {job}, "
+        f"and found no place as {rival} either",
         f"in {year} {job} met {who} in {moved}",
     ]
     return one_of(

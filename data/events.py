@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
+from .domains import Domain
 from .grammar import (
     Event,
     Phrase,
@@ -20,10 +21,11 @@ from .grammar import (
     one_of,
     other,
     passive,
+    predicate,
     somebody,
     something,
 )
-from .lexicon import DEEDS, PERSON_ADJECTIVES, TIMES, Domain, thing_actions, thing_adjectives
+from .lexicon import DEEDS, PERSON_ADJECTIVES, TIMES, thing_actions, thing_adjectives
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,12 @@ def details(rng: Random, domain: Domain) -> Puzzle:
             active(guess),
             passive(finer),
             active(replace(finer, place=domain.site)),
-            f"{active(replace(bare, place='', time=''))} {other(rng, domain.places, full.place)} too",
+            f"{active(replace(bare, place=other(rng, domain.places, full.place), time=''))} too",
         ),
         (
             negated(loose),
             passive(replace(bare, time=""), no=True),
-            f"nobody {active(replace(loose, agent=Phrase(full.agent.head)))[len(str(bare.agent)) + 1 :]}",
+            f"nobody {predicate(loose)}",
             f"no {full.agent.head.kind.one} {full.verb.past} {bare.thing} {rough}"
             if full.agent.head.kind
             else negated(vague),

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TypeVar
 
+from .domains import Domain
 from .lexicon import (
     FIRST_NAMES,
     LAST_NAMES,
     PERSON_ADJECTIVES,
     TIMES,
-    Domain,
     Person,
     thing_actions,
     thing_adjectives,
@@ -68,7 +68,12 @@ class Event:
 
 def active(event: Event) -> str:
     """Tell the event in the active voice."""
-    return f"{event.agent} {event.verb.past} {event.thing}{event.details()}"
+    return f"{event.agent} {predicate(event)}"
+
+
+def predicate(event: Event) -> str:
+    """Tell the event without its agent."""
+    return f"{event.verb.past} {event.thing}{event.details()}"
 
 
 def negated(event: Event) -> str:
@@ -91,7 +96,7 @@ def fronted(event: Event) -> str:
 def cleft(event: Event) -> str:
     """Tell the event with stress on its agent."""
     be = "were" if event.agent.plural else "was"
-    return f"it {be} {event.agent} who {active(event)[len(str(event.agent)) + 1 :]}"
+    return f"it {be} {event.agent} who {predicate(event)}"
 
 
 def sentence(text: str, end: str = ".") -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from random import Random
 
+from .domains import Domain
 from .events import EVENT_PUZZLES, Puzzle
 from .grammar import a_person, an_event, one_of, sentence
-from .lexicon import CITIES, TIMES, Domain
+from .lexicon import CITIES, TIMES
 from .morphology import article
 from .quantifiers import QUANTIFIER_PUZZLES
 from .reasoning import REASONING_PUZZLES
@@ -56,7 +57,8 @@ def _aside(rng: Random, domain: Domain) -> str:
         one_of(
             rng,
             f"a spokesman, {who}, declined to comment {when}",
-            f"{when}, prices of {thing} in {rng.choice(CITIES)} rose by {rng.randrange(2, 19)} per cent",
+            f"{when}, prices of {thing} in {rng.choice(CITIES)} rose by "
+            f"{rng.randrange(2, 19)} per cent",
             f"{who}, who comes from {rng.choice(CITIES)}, was told about it only {when}",
             f"visitors to {rng.choice(CITIES)} are still talking about {thing}",
             f"the weather {when} was worse than {who} had expected",
@@ -91,7 +93,8 @@ def _profile(rng: Random, domain: Domain) -> Puzzle:
             (f"{who} was succeeded by {rival}", f"{who} left {home} for {born} in {year}"),
         ),
         Puzzle(
-            f"{who} gave up {his} work as {article(past_job)} in {born} to become {article(job)} in {home}",
+            f"{who} gave up {his} work as {article(past_job)} in {born} "
+            f"to become {article(job)} in {home}",
             (
                 f"{who} used to be {article(past_job)}",
                 f"{who} no longer works as {article(past_job)}",

@@ -34,6 +34,11 @@ class Verb:
     same: Verb | None = None
 
 
+def words(text: str) -> tuple[str, ...]:
+    """Split a comma-separated table into its entries."""
+    return tuple(part.strip() for part in text.split(","))
+
+
 def noun(entry: str) -> Noun:
     """Read ``one[/many][<kind>]``."""
     word, _, kind = entry.partition("<")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
+from .domains import DOMAINS, Domain
 from .grammar import (
     Event,
     Phrase,
@@ -22,7 +23,7 @@ from .grammar import (
     somebody,
     something,
 )
-from .lexicon import DEEDS, DOMAINS, SAME_ADJECTIVE, TIMES, Domain, thing_actions
+from .lexicon import DEEDS, SAME_ADJECTIVE, TIMES, thing_actions
 
 _SAID = ("said", "told reporters", "announced", "confirmed", "reported")
 

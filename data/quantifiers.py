@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
+from .domains import Domain
 from .events import Puzzle, PuzzleMaker
 from .grammar import Phrase, one_of, other
-from .lexicon import PERSON_ADJECTIVES, TIMES, Domain, thing_actions, thing_adjectives
-from .morphology import Verb, article
+from .lexicon import PERSON_ADJECTIVES, TIMES, thing_actions, thing_adjectives
+from .morphology import Verb, article, words
 
 # quantifier: what it entails and what it rules out about the same group and the same deed
 _RELATIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
@@ -156,7 +157,11 @@ def objects(rng: Random, domain: Domain) -> Puzzle:
     )
 
 
-_WORDS = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_NUMERALS = words(
+    """
+    two, three, four, five, six, seven, eight, nine, ten, eleven, twelve
+    """
+)
 
 
 def numbers(rng: Random, domain: Domain) -> Puzzle:
@@ -165,14 +170,14 @@ def numbers(rng: Random, domain: Domain) -> Puzzle:
     noun = rng.choice(domain.things)
     verb = rng.choice(thing_actions(noun))
     tail = f"{rng.choice(domain.places)} {rng.choice(TIMES)[0]}"
-    n = rng.randrange(2, 8)  # index into _WORDS with room on both sides
+    n = rng.randrange(2, 8)  # index into _NUMERALS with room on both sides
 
     def claim(bound: str, number: int) -> str:
-        return f"the {people.one} {verb.past} {bound} {_WORDS[number]} {noun.many}".replace(
+        return f"the {people.one} {verb.past} {bound} {_NUMERALS[number]} {noun.many}".replace(
             "  ", " "
         )
 
-    low, high = rng.randrange(0, n), rng.randrange(n + 1, len(_WORDS))
+    low, high = rng.randrange(0, n), rng.randrange(n + 1, len(_NUMERALS))
     return rng.choice(
         (
             Puzzle(

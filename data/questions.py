@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
+from .domains import Domain
 from .grammar import one_of, other, sentence, something
-from .lexicon import CITIES, DEEDS, Domain, thing_actions
+from .lexicon import CITIES, DEEDS, thing_actions
 from .morphology import Noun, Verb, article
 
 # what nobody asks advice about

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
+from .domains import Domain
 from .events import Puzzle, PuzzleMaker
 from .grammar import (
     Event,
@@ -14,10 +15,10 @@ from .grammar import (
     negated,
     one_of,
     passive,
+    predicate,
     somebody,
     something,
 )
-from .lexicon import Domain
 from .morphology import article
 
 _IMPLICATIVES = {
@@ -66,8 +67,8 @@ def connectives(rng: Random, domain: Domain) -> Puzzle:
     event = replace(event, thing=event.thing.bare())
     one = event.agent.bare()
     two = somebody(rng, domain, one.head, adjective=False)
-    tail = active(event)[len(str(event.agent)) + 1 :]
-    short = active(event.short())[len(str(one)) + 1 :]
+    tail = predicate(event)
+    short = predicate(event.short())
     base = f"{event.verb.base} {event.thing.bare()}"
     did, did_not = (
         (f"{one} {short}", f"{two} {short}"),

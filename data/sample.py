@@ -9,8 +9,8 @@ from typing import Any
 
 from .acceptability import acceptability
 from .answers import answer
+from .domains import DOMAINS, OTHER_DOMAINS, Domain
 from .inference import three_way, two_way
-from .lexicon import DOMAINS, OTHER_DOMAINS, Domain
 from .pairs import paraphrase, similarity
 from .pronouns import pronoun
 from .questions import question_pair
@@ -80,7 +80,7 @@ TASKS = (
 
 
 def draw(task: Task, seed: int = SEED) -> Iterator[tuple[str, list[Row]]]:
-    """Yield (split, rows) of a task; a split's rows depend on seed, task and earlier splits only."""
+    """Yield (split, rows) of a task; rows depend on seed, task and earlier splits only."""
     seen: set[tuple[str, ...]] = set()
     for split in task.splits:
         rng = Random(f"{seed}/{task.folder}/{split}")

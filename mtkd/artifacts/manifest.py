@@ -61,7 +61,7 @@ def read_manifest(artefact: Path) -> Manifest | None:
     if not path.is_file() or not artefact.exists():
         return None
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = dict(json.loads(path.read_text("utf-8")))
         said = content.pop("fingerprint")
         manifest = Manifest(**content)
     except (ValueError, TypeError, KeyError) as error:

@@ -10,6 +10,11 @@ from torch import Tensor
 _PAD_TO = 8  # lengths are rounded up to this: fewer shapes, and what matrix units like
 
 
+def padded_length(longest: int) -> int:
+    """Return the tokens of each row in a batch whose longest row has `longest`."""
+    return -(-longest // _PAD_TO) * _PAD_TO
+
+
 def collate(columns: Mapping[str, Sequence[Sequence[int]]], pad_token_id: int) -> dict[str, Tensor]:
     """Pad the columns of one batch to its longest row, rounded up to a multiple of 8.
 
@@ -19,8 +24,7 @@ def collate(columns: Mapping[str, Sequence[Sequence[int]]], pad_token_id: int) -
         tokens).
     """
     rows = columns["input_ids"]
-    longest = max(len(row) for row in rows)
-    width = -(-longest // _PAD_TO) * _PAD_TO
+    width = padded_length(max(len(row) for row in rows))
     mask = torch.zeros((len(rows), width), dtype=torch.int64)
     for i, row in enumerate(rows):
         mask[i, : len(row)] = 1

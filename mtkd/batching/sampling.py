@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from mtkd.errors import DataError, RecipeError
 from mtkd.recipe.schema import Sampling
 
 
@@ -16,8 +17,11 @@ def batches_per_task(
     Args: available: batches that hold each of a task's rows once.
     Returns: counts; their sum is that of `available`, but for main_auxiliary. A task never gets
         none. Counts are shares rounded by largest remainder, not drawn, so they do not scatter.
+    Raises: DataError: a task has no rows. RecipeError: main_auxiliary without its main task.
     """
     tasks = sorted(available)
+    if empty := [task for task in tasks if available[task] < 1]:
+        raise DataError(f"{', '.join(empty)}: no rows to train on; leave it out of tasks")
     total = sum(available.values())
     if sampling.strategy == "proportional":
         return {task: available[task] for task in tasks}
@@ -44,11 +48,13 @@ def _main_and_auxiliary(available: Mapping[str, int], sampling: Sampling) -> dic
     assert main is not None
     assert ratio is not None
     others = {task: float(n) for task, n in sorted(available.items()) if task != main}
-    counts = {main: available[main]}
-    if others:
-        wanted = max(len(others), round(ratio * available[main]))
-        counts |= _apportion(others, wanted)
-    return counts
+    if main not in available and len(available) > 1:
+        raise RecipeError(f"sampling.main: {main} is not among the tasks trained together "
+                          f"({', '.join(sorted(available))})")  # fmt: skip
+    if main not in available or not others:  # one task, as when each is fine-tuned by itself
+        return dict(available)
+    wanted = max(len(others), round(ratio * available[main]))
+    return {main: available[main]} | _apportion(others, wanted)
 
 
 def _apportion(shares: Mapping[str, float], total: int) -> dict[str, int]:

@@ -30,7 +30,7 @@ def models(run: Run) -> dict[str, dict[str, str]]:
     for model in ("baseline", "student"):
         if model == "baseline" and not run.recipe.baseline:
             continue
-        found[model] = _with_diagnostics(run, {task: model for task in shared_tasks(run)})
+        found[model] = _with_diagnostics(run, dict.fromkeys(shared_tasks(run), model))
         if run.recipe.student.finetune:
             places = {task: finetuned_place(model, task) for task in run.trained_tasks}
             found[f"{model}_finetuned"] = _with_diagnostics(run, places)
@@ -108,5 +108,5 @@ def _score_split(
         assert guids == data.guids  # both come from the same prepared split
         results[model][key] = score(task, logits, data.labels, split)
         if is_constant(task, logits):
-            log.warning("%s predicts the same for all %d rows of %s", model, len(data), key)
+            log.warning("%s says the same of every row of %s", model, key)
     return len(data)

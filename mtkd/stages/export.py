@@ -16,8 +16,8 @@ from mtkd.stages.unit import Run
 
 _TOLERANCE = 1e-5
 
-# transformers' classification head by model type: (our weight, theirs). Those listed put one
-# linear layer on the encoder's pooled first token, or are RoBERTa's, whose pooler stands in the head.
+# By model type: where our linear layer ("") and pooler go in transformers' classification model.
+# Those listed put one linear layer on the pooled first token; RoBERTa's have the pooler in the head.
 _POOLED = {"": "classifier"}
 _ROBERTA = {"pooler.dense": "classifier.dense", "": "classifier.out_proj"}
 _HEADS = {

@@ -122,8 +122,11 @@ def _build(run: Run, fit: Fit, folder: Path) -> dict[str, Any]:
         (folder / "metrics.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
         shutil.rmtree(folder / "kept", ignore_errors=True)
         shutil.rmtree(folder / "checkpoint", ignore_errors=True)
-        log.info("%s: mean dev score %.4f after epoch %d", fit.place, chosen["mean"],
-                 chosen["epoch"] + 1)  # fmt: skip
+        log.info("%s: keeps epoch %d, mean dev score %.4f", fit.place, chosen["epoch"] + 1,
+                 chosen["mean"])  # fmt: skip
+        for split in chosen["constant"]:
+            log.warning("%s: says the same of every row of %s: it has not learnt that task; try "
+                        "another learning rate or more epochs", fit.place, split)  # fmt: skip
     accelerator.wait_for_everyone()
     return {
         "weights_sha256": file_sha256(folder / "model.safetensors"),
@@ -173,6 +176,7 @@ def _dev_evaluation(
     def evaluate(model: MultiTaskModel) -> Evaluation:
         metrics: dict[str, dict[str, float]] = {}
         scores: dict[str, list[float]] = {}
+        constant: list[str] = []
         for (name, split), rows in splits.items():
             task = run.tasks[name]
             logits = predict(model, name, rows, accelerator)
@@ -180,9 +184,12 @@ def _dev_evaluation(
             metrics[f"{name}/{split}"] = found
             scores.setdefault(name, []).append(task_score(task, found))
             if is_constant(task, logits):
-                log.warning("%s: predicts the same for all %d rows of %s/%s", fit.place,
-                            len(rows), name, split)  # fmt: skip
-        return Evaluation({name: sum(s) / len(s) for name, s in scores.items()}, metrics)
+                constant.append(f"{name}/{split}")
+        result = Evaluation(
+            {n: sum(s) / len(s) for n, s in scores.items()}, metrics, tuple(constant)
+        )
+        log.info("%s: mean dev score %.4f", fit.place, result.mean)
+        return result
 
     return evaluate
 

@@ -9,6 +9,10 @@ from mtkd.metrics import glue_average, task_score
 from mtkd.task import Task
 
 _SHORT = {"accuracy": "acc", "f1": "F1", "matthews": "MCC", "pearson": "r", "spearman": "rho"}
+_LEGEND = (
+    "Cells: 100 x the mean of the task's metrics (Pearson and Spearman for stsb, accuracy and F1 "
+    "for mrpc and qqp)."
+)
 Cells = list[list[str]]
 
 
@@ -49,8 +53,7 @@ def markdown_table(content: Mapping[str, Any], tasks: Mapping[str, Task]) -> str
     """Return the table as Markdown, followed by every single metric."""
     header, rows = table_cells(content, tasks)
     lines = [_line(header), _line(["---"] * len(header)), *map(_line, rows), ""]
-    lines += ["Cells: 100 x the mean of the task's metrics (Pearson and Spearman for stsb, accuracy "
-              "and F1 for mrpc and qqp).", "", "| model | dev | metrics |", "|---|---|---|"]  # fmt: skip
+    lines += [_LEGEND, "", "| model | dev | metrics |", "|---|---|---|"]
     for model, found in content["models"].items():
         for key, metrics in found.items():
             text = ", ".join(f"{name} {100 * value:.2f}" for name, value in metrics.items())

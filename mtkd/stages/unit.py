@@ -1,4 +1,4 @@
-"""What a stage is made of: artefacts, each with its place, what goes into it, and how it is made."""
+"""What stages are made of: artefacts, each with its place, what goes into it, how it is made."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from mtkd.artifacts import write_file
 from mtkd.errors import Diverged
+from mtkd.progress import progress_bar
 from mtkd.training.task import TrainingTask
 
 if TYPE_CHECKING:
@@ -62,9 +63,7 @@ class Journal:
             write_file(self._path, kept.encode())
         if self._trackers:
             self._accelerator.init_trackers(self._title.replace("/", "-"))
-        self._bar = tqdm(
-            total=steps, initial=step, desc=self._title, unit="step", disable=not main, leave=False
-        )
+        self._bar = progress_bar(steps, self._title, "step", shown=main, done=step)
         try:
             yield
         finally:

@@ -43,10 +43,15 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What an epoch's evaluation found: one score a task (higher is better), and all metrics."""
+    """What an epoch's evaluation found.
+
+    scores: one a task, higher is better. metrics: all of them, by task and split. constant: where
+    the model said the same of every row.
+    """
 
     scores: Mapping[str, float]
     metrics: Mapping[str, Mapping[str, float]]
+    constant: tuple[str, ...] = ()
 
     @property
     def mean(self) -> float:
@@ -237,9 +242,14 @@ def _end_epoch(
     progress.epochs_without_better = 0 if MEAN in better else progress.epochs_without_better + 1
     journal.evaluation(progress.step, progress.epoch, evaluation.metrics)
     progress.history.append(
-        {"epoch": progress.epoch, "step": progress.step, "mean": evaluation.mean,
-         "metrics": {task: dict(m) for task, m in evaluation.metrics.items()}}
-    )  # fmt: skip
+        {
+            "epoch": progress.epoch,
+            "step": progress.step,
+            "mean": evaluation.mean,
+            "metrics": {task: dict(m) for task, m in evaluation.metrics.items()},
+            "constant": list(evaluation.constant),
+        }
+    )
     progress.epoch += 1
     progress.position = 0
 

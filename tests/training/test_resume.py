@@ -1,0 +1,204 @@
+"""A run that was cut short and goes on ends with the bytes of one that was not."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from torch import Tensor
+
+from mtkd.errors import Interrupted
+from mtkd.model import MultiTaskModel
+from mtkd.training import Evaluation
+from mtkd.training.best import BestWeights
+from tests.training.small import (
+    EPOCHS,
+    STEPS_PER_EPOCH,
+    Killed,
+    Small,
+    after_step,
+    interrupt,
+    power_cut,
+    same,
+    scripted,
+    terminate,
+    weights,
+)
+
+STEPS = EPOCHS * STEPS_PER_EPOCH
+
+
+@pytest.fixture(scope="module")
+def whole(small: Small, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, list, bytes]:
+    """Weights, history and log of a run in one go, with dropout and keep=best."""
+    folder = tmp_path_factory.mktemp("whole")
+    model, progress = small.fit(folder, keep="best")
+    return weights(model), progress.history, (folder / "log.jsonl").read_bytes()
+
+
+def stop(small: Small, folder: Path, step: int, how: Callable[[], None], log_every: int) -> None:
+    """Start or go on, and be stopped after `step` more updates."""
+    expected = Killed if how is power_cut else Interrupted
+    with after_step(step, how), pytest.raises(expected):
+        small.fit(folder, keep="best", save_minutes=0, log_every=log_every)
+
+
+def saved_step(folder: Path) -> int:
+    return json.loads((folder / "checkpoint" / "state.json").read_text("utf-8"))["step"]
+
+
+def finish(small: Small, folder: Path) -> tuple[dict[str, Tensor], list, bytes]:
+    model, progress = small.fit(folder, keep="best")
+    assert progress.step == STEPS
+    return weights(model), progress.history, (folder / "log.jsonl").read_bytes()
+
+
+def expect_same(found: tuple, expected: tuple) -> None:
+    assert same(found[0], expected[0])
+    assert found[1:] == expected[1:]
+
+
+@pytest.mark.parametrize("step", [1, 3, STEPS_PER_EPOCH, STEPS_PER_EPOCH + 1, STEPS - 1, STEPS])
+@pytest.mark.parametrize("how", [interrupt, terminate, power_cut])
+def test_a_resumed_run_ends_with_the_same_bytes(
+    small: Small, tmp_path: Path, whole: tuple, step: int, how: Callable[[], None]
+) -> None:
+    stop(small, tmp_path, step, how, log_every=3 if how is power_cut else 100)
+    expect_same(finish(small, tmp_path), whole)
+
+
+@pytest.mark.parametrize("how", [interrupt, power_cut])
+def test_a_run_stopped_twice_in_an_epoch_ends_with_the_same_bytes(
+    small: Small, tmp_path: Path, whole: tuple, how: Callable[[], None]
+) -> None:
+    stop(small, tmp_path, STEPS_PER_EPOCH + 3, how, log_every=1)
+    stop(small, tmp_path, 2, how, log_every=1)
+    expect_same(finish(small, tmp_path), whole)
+
+
+def test_a_run_stopped_in_an_evaluation_evaluates_once(
+    small: Small, tmp_path: Path, whole: tuple
+) -> None:
+    def stopped(model: MultiTaskModel) -> Evaluation:
+        raise Killed
+
+    with pytest.raises(Killed):
+        small.fit(tmp_path, keep="best", save_minutes=0, log_every=1, evaluate=stopped)
+    assert saved_step(tmp_path) == STEPS_PER_EPOCH
+    expect_same(finish(small, tmp_path), whole)
+
+
+def test_a_run_killed_between_an_evaluations_line_and_its_save_logs_it_once(
+    small: Small, tmp_path: Path, whole: tuple, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(BestWeights, "keep", lambda *_: None)
+        patch.setattr("mtkd.training.loop._anywhere", anywhere_killed_after(STEPS_PER_EPOCH))
+        small.fit(tmp_path, keep="best", save_minutes=0, log_every=1)
+    assert (tmp_path / "log.jsonl").read_text("utf-8").count('"dev"') == 1
+    expect_same(finish(small, tmp_path), whole)
+
+
+def anywhere_killed_after(calls: int) -> Callable[..., bool]:
+    left = [calls]
+
+    def killed(*_: object) -> bool:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+        return False
+
+    return killed
+
+
+def test_a_signal_saves_the_step_it_fell_into_and_stops(small: Small, tmp_path: Path) -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    with after_step(5, terminate), pytest.raises(Interrupted, match=f"saved at step 5 of {STEPS}"):
+        small.fit(tmp_path, log_every=100)
+    assert saved_step(tmp_path) == 5
+    lines = (tmp_path / "log.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5]
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
+def test_a_second_signal_does_not_wait(small: Small, tmp_path: Path) -> None:
+    def twice() -> None:
+        interrupt()
+        interrupt()
+
+    with after_step(5, twice), pytest.raises(KeyboardInterrupt):
+        small.fit(tmp_path)
+    assert not (tmp_path / "checkpoint").exists()
+
+
+def test_a_finished_run_takes_no_more_steps(small: Small, tmp_path: Path, whole: tuple) -> None:
+    small.fit(tmp_path, keep="best", save_minutes=0)
+    with after_step(1, power_cut):
+        expect_same(finish(small, tmp_path), whole)
+
+
+def test_a_finished_run_without_a_save_is_done_anew_with_the_same_bytes(
+    small: Small, tmp_path: Path, whole: tuple
+) -> None:
+    for _ in range(2):
+        expect_same(finish(small, tmp_path), whole)
+        assert not (tmp_path / "checkpoint").exists()
+
+
+def test_a_run_stopped_in_its_last_allowed_epoch_does_not_train_on(
+    small: Small, tmp_path: Path
+) -> None:
+    falling = scripted(0.9, 0.8, 0.99)
+    with after_step(2 * STEPS_PER_EPOCH, terminate), pytest.raises(Interrupted):
+        small.fit(tmp_path, early_stopping=1, evaluate=falling)
+    _, progress = small.fit(tmp_path, early_stopping=1, evaluate=falling)
+    assert [entry["mean"] for entry in progress.history] == [0.9, 0.8]
+
+
+def test_kept_weights_are_those_of_the_score_even_if_numbers_do_not_repeat(
+    small: Small, tmp_path: Path
+) -> None:
+    """On a GPU an epoch done anew may score lower than the first time, and not replace them."""
+    kept: list[dict[str, Tensor]] = []
+
+    def evaluation(*means: float) -> Callable[[MultiTaskModel], Evaluation]:
+        scores = scripted(*means)
+
+        def evaluate(model: MultiTaskModel) -> Evaluation:
+            kept.append(weights(model))
+            return scores(model)
+
+        return evaluate
+
+    options = {"keep": "best", "save_minutes": 0, "log_every": STEPS_PER_EPOCH - 1}
+    with after_step(2 * STEPS_PER_EPOCH + 1, power_cut), pytest.raises(Killed):
+        small.fit(tmp_path, evaluate=evaluation(0.5, 0.9), **options)
+    model, progress = small.fit(tmp_path, evaluate=evaluation(0.4, 0.3), **options)
+    assert progress.history[1]["mean"] == max(progress.best.values()) == 0.9
+    assert same(weights(model), kept[1])
+
+
+def test_a_line_that_a_power_cut_left_half_is_dropped(
+    small: Small, tmp_path: Path, whole: tuple
+) -> None:
+    stop(small, tmp_path, 5, interrupt, log_every=1)
+    with (tmp_path / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write('{"step": 6, "epo')
+    expect_same(finish(small, tmp_path), whole)
+
+
+def test_how_often_a_run_logs_and_saves_changes_nothing(
+    small: Small, tmp_path: Path, whole: tuple
+) -> None:
+    model, progress = small.fit(tmp_path, keep="best", log_every=1, save_minutes=0)
+    log = (tmp_path / "log.jsonl").read_bytes()
+    expect_same((weights(model), progress.history, log), whole)
+
+
+def test_another_dropout_seed_would_be_seen(small: Small, tmp_path: Path, whole: tuple) -> None:
+    """The tests above could not fail if dropout were off."""
+    model, _ = small.fit(tmp_path, keep="best", dropout=0.0)
+    assert not same(weights(model), whole[0])
