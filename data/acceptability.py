@@ -90,7 +90,7 @@ def questions(rng: Random, domain: Domain) -> Twins:
     event = an_event(rng, domain, time=0)
     agent, verb, thing = event.agent, event.verb, event.thing
     place = event.place
-    pick = one_of(
+    good, bad = one_of(
         rng,
         (f"what did {agent} {verb.base} {place}", f"what did {agent} {verb.base} {thing} {place}"),
         (f"where did {agent} {verb.base} {thing}", f"where {agent} did {verb.base} {thing}"),
@@ -101,7 +101,7 @@ def questions(rng: Random, domain: Domain) -> Twins:
         ),
         (f"does {agent} {verb.base} {thing} often", f"does {agent} {verb.third} {thing} often"),
     )
-    return tuple(f"{' '.join(text.split())}?" for text in pick)  # type: ignore[return-value]
+    return f"{_spaced(good)}?", f"{_spaced(bad)}?"
 
 
 def polarity(rng: Random, domain: Domain) -> Twins:
@@ -110,7 +110,7 @@ def polarity(rng: Random, domain: Domain) -> Twins:
     many = event.thing.head.many
     verb, agent, place = event.verb, event.agent, event.place
     people = rng.choice(domain.people)
-    pick = one_of(
+    good, bad = one_of(
         rng,
         (
             f"{agent} has not {verb.participle} {event.thing} yet",
@@ -138,7 +138,12 @@ def polarity(rng: Random, domain: Domain) -> Twins:
             f"everybody {place} {verb.past} much {many} today",
         ),
     )
-    return tuple(" ".join(text.split()) for text in pick)  # type: ignore[return-value]
+    return _spaced(good), _spaced(bad)
+
+
+def _spaced(text: str) -> str:
+    """Close the gap that an empty place leaves."""
+    return " ".join(text.split())
 
 
 _MAKERS: tuple[Callable[[Random, Domain], Twins], ...] = (

@@ -49,8 +49,10 @@ def agreement(rng: Random, domain: Domain) -> Twins:
     adjective = rng.choice(thing_adjectives(head))
     be = one_of(rng, ("is", "are"), ("was", "were"), ("has been", "have been"), ("looks", "look"))
     adverb = one_of(rng, "", " very", " not" if be[0] in ("is", "was") else " rather", " quite")
-    good, bad = (be[1], be[0]) if plural else be
-    return tuple(f"{subject} {relative} {form}{adverb} {adjective}" for form in (good, bad))  # type: ignore[return-value]
+    good, bad = be[::-1] if plural else be
+    start = f"{subject} {relative}"
+    end = f"{adverb} {adjective}"
+    return f"{start} {good}{end}", f"{start} {bad}{end}"
 
 
 def verb_form(rng: Random, domain: Domain) -> Twins:

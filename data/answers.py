@@ -142,7 +142,8 @@ def _biography(rng: Random, domain: Domain) -> Answer:
 
 
 def _amount(rng: Random, domain: Domain) -> Answer:
-    person, rival = a_person(rng), rng.choice(LAST_NAMES)
+    person = a_person(rng)
+    rival = other(rng, LAST_NAMES, person.last)
     thing, unlike = rng.sample(domain.things, 2)
     verb = rng.choice(thing_actions(thing))
     n, m = sorted(rng.sample(range(3, 90), 2))

@@ -129,9 +129,12 @@ def _domains(table: str) -> tuple[Domain, ...]:
     for start in range(0, len(lines), 4):
         head, people, things, places = lines[start : start + 4]
         name, site = (part.strip() for part in head.split("|"))
-        nouns = (tuple(noun(entry) for entry in words(text)) for text in (people, things))
-        found.append(Domain(name, f"at the {site}", *nouns, words(places)))
+        found.append(Domain(name, f"at the {site}", _nouns(people), _nouns(things), words(places)))
     return tuple(found)
+
+
+def _nouns(text: str) -> tuple[Noun, ...]:
+    return tuple(noun(entry) for entry in words(text))
 
 
 DOMAINS = _domains(_DOMAINS)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from random import Random
 
 from .domains import Domain
-from .events import EVENT_PUZZLES, Puzzle
+from .events import EVENT_PUZZLES, Puzzle, details, transfers
 from .grammar import a_person, an_event, one_of, sentence
 from .lexicon import CITIES, TIMES
 from .morphology import article
-from .quantifiers import QUANTIFIER_PUZZLES
-from .reasoning import REASONING_PUZZLES
+from .quantifiers import QUANTIFIER_PUZZLES, numbers, same_group
+from .reasoning import REASONING_PUZZLES, attitudes, implicatives
 
-PUZZLES = EVENT_PUZZLES + REASONING_PUZZLES + QUANTIFIER_PUZZLES
+# the plainer ones are drawn more often, so that a few hundred rows suffice to learn something
+_PLAINER = (details, details, implicatives, attitudes, transfers, same_group, numbers)
+PUZZLES = (*EVENT_PUZZLES, *REASONING_PUZZLES, *QUANTIFIER_PUZZLES, *_PLAINER)
 
 
 def _hypothesis(rng: Random, puzzle: Puzzle, *relations: str) -> str | None:

@@ -24,7 +24,7 @@ class Person:
 _ACTIONS = """
 inspect=examine, buy/bought=purchase, hide/hid/hidden=conceal, choose/chose/chosen=select, \
 find/found=discover, photograph=, repair=mend, discard=throw/threw/thrown away, \
-damage=harm, return=bring/brought back, donate=give/gave/given away, request=ask for, \
+damage=, return=bring/brought back, donate=give/gave/given away, request=ask for, \
 draw/drew/drawn=sketch, lose/lost=misplace, collect=gather, borrow=, sell/sold=, weigh=, measure=, \
 cover=, label=tag, steal/stole/stolen=, replace=, wrap=, deliver=, move=shift, display=exhibit, \
 clean=, unload=, test=try/tried out

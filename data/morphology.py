@@ -52,9 +52,15 @@ def verb(entry: str) -> Verb:
     head, _, particle = word.partition(" ")
     base, *irregular = head.split("/")
     past = irregular[0] if irregular else _add_ed(base)
-    forms = (base, _add_s(base), past, irregular[-1] if irregular else past, _add_ing(base))
     tail = f" {particle}" if particle else ""
-    return Verb(*(form + tail for form in forms), verb(same) if same else None)
+    return Verb(
+        base=base + tail,
+        third=_add_s(base) + tail,
+        past=past + tail,
+        participle=(irregular[-1] if irregular else past) + tail,
+        ing=_add_ing(base) + tail,
+        same=verb(same) if same else None,
+    )
 
 
 def article(phrase: str) -> str:

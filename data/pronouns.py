@@ -155,12 +155,16 @@ def _schema(entry: str) -> Schema:
 
 
 _SCHEMAS = tuple(_schema(entry) for entry in _TABLE.strip().split("\n\n"))
+_OF_THINGS = tuple(schema for schema in _SCHEMAS if schema.a)
+_OF_PEOPLE = tuple(schema for schema in _SCHEMAS if not schema.a)
+# people are the harder half: nothing but the order of two names tells them apart
+_THINGS_SHARE = 0.65
 _LEADS = ("", "", "as far as we know, ", "according to {who}, ", "{when}, ")
 
 
 def pronoun(rng: Random, _domain: Domain, label: str) -> tuple[tuple[str, str], str]:
     """Return a sentence and a reading of its pronoun, right ("1") or wrong ("0")."""
-    schema = rng.choice(_SCHEMAS)
+    schema = rng.choice(_OF_THINGS if rng.random() < _THINGS_SHARE else _OF_PEOPLE)
     if schema.a:
         names = [f"the {rng.choice(schema.a)}", f"the {rng.choice(schema.b)}"]
         filled = schema.text.format(a=names[0][4:], b=names[1][4:])

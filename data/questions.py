@@ -101,8 +101,8 @@ def _compare(rng: Random, domain: Domain, same: bool) -> Pair:
     if same:
         first, second = rng.choice((rng.sample(yes, 2), rng.sample(which, 2)))
         return f"{first}, as a rule", f"as a rule, {second}"
-    first, second = rng.choice(((yes, no), (which, lesser)))
-    return f"{rng.choice(first)}, as a rule", f"as a rule, {rng.choice(second)}"
+    asked, turned = rng.choice(((yes, no), (which, lesser)))
+    return f"{rng.choice(asked)}, as a rule", f"as a rule, {rng.choice(turned)}"
 
 
 def _sequence(rng: Random, domain: Domain, same: bool) -> Pair:

@@ -11,10 +11,11 @@ from .acceptability import acceptability
 from .answers import answer
 from .domains import DOMAINS, OTHER_DOMAINS, Domain
 from .inference import three_way, two_way
-from .pairs import paraphrase, similarity
+from .pairs import paraphrase
 from .pronouns import pronoun
 from .questions import question_pair
 from .sentiment import sentiment
+from .similarity import similarity
 
 SEED = 20190420
 # share of the training rows of a classification task whose label is another than it should be

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mtkd.errors import Interrupted, MtkdError, RunDirError
+from mtkd.terminal import log_to_stderr, print_table
 
 if TYPE_CHECKING:
     from mtkd.recipe import GlueRecipe
@@ -129,7 +130,7 @@ def status(
             for stage, parts in found.items()
         }, indent=2))  # fmt: skip
         return
-    _print_table(
+    print_table(
         ["stage", "artefact", "state", "why"],
         [[stage, s.unit.place, s.state, s.why] for stage, parts in found.items() for s in parts],
     )
@@ -154,7 +155,7 @@ def validate(
     if as_json:
         print(json.dumps(report.to_json(), indent=2))
     else:
-        _print_table(
+        print_table(
             ["file", "rows", "expected", "status"],
             [[f.file, str(f.rows), str(f.expected), f.status] for f in report.files],
         )
@@ -189,7 +190,7 @@ def tasks() -> None:
     from mtkd.task import load_task, task_names
 
     cards = [load_task(name) for name in task_names()]
-    _print_table(
+    print_table(
         ["task", "kind", "labels", "metrics", "title"],
         [[c.name, c.kind, ", ".join(c.labels), ", ".join(c.metrics), c.title] for c in cards],
     )
@@ -201,9 +202,7 @@ def recipes() -> None:
     from mtkd.recipe import load_recipe, recipe_names
 
     found = [load_recipe(name) for name in recipe_names()]
-    _print_table(
-        ["recipe", "kind", "description"], [[r.name, r.kind, r.description] for r in found]
-    )
+    print_table(["recipe", "kind", "description"], [[r.name, r.kind, r.description] for r in found])
 
 
 def _carry_out(
@@ -222,7 +221,7 @@ def _carry_out(
 
     if dry_run:
         header, rows = pipeline.forecast(opened, stage)
-        _print_table(header, rows)
+        print_table(header, rows)
         return folder
     try:
         pipeline.carry_out(opened, checked, stage, rerun=rerun, cache=cache)
@@ -238,7 +237,7 @@ def _load(
 ) -> tuple[GlueRecipe, Path]:
     from mtkd.recipe import RUN_RECIPE, load_recipe
 
-    _set_up_logging()
+    log_to_stderr(logging.INFO if _is_main_process() else logging.ERROR)
     checked = load_recipe(source, overrides or ())
     if run_dir is None:
         is_run = (Path(source) / RUN_RECIPE).is_file()
@@ -282,40 +281,7 @@ def _print_evaluation(opened: Run) -> None:
     from mtkd.stages.table import table_cells
 
     content = json.loads((opened.folder / "evaluation" / "metrics.json").read_text("utf-8"))
-    _print_table(*table_cells(content, opened.tasks))
-
-
-def _print_table(header: list[str], rows: list[list[str]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    numeric = [i > 0 and _is_number_column([row[i] for row in rows]) for i in range(len(header))]
-    for title, right in zip(header, numeric, strict=True):
-        table.add_column(title, justify="right" if right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    # a pipe or file has no width of its own; folding a table there would only break it up
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
-
-
-def _is_number_column(cells: list[str]) -> bool:
-    return all(cell == "" or cell.lstrip("+-").replace(".", "", 1).isdigit() for cell in cells)
-
-
-def _set_up_logging() -> None:
-    from rich.console import Console
-    from rich.logging import RichHandler
-
-    handler = RichHandler(
-        console=Console(stderr=True), show_path=False, show_level=True, log_time_format="%H:%M:%S"
-    )
-    logger = logging.getLogger("mtkd")
-    logger.handlers = [handler]
-    logger.setLevel(logging.INFO if _is_main_process() else logging.ERROR)
-    logger.propagate = False
+    print_table(*table_cells(content, opened.tasks))
 
 
 def _is_main_process() -> bool:

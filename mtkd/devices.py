@@ -39,8 +39,9 @@ def start_accelerator(
     from accelerate.state import AcceleratorState
     from accelerate.tracking import get_available_trackers
 
+    installed = {str(tracker) for tracker in get_available_trackers()}
     for name in trackers:
-        if name not in get_available_trackers():
+        if name not in installed:
             raise RecipeError(f"training.trackers: {name} is not installed; pip install {name}, "
                               "or leave it out")  # fmt: skip
 

@@ -130,7 +130,7 @@ def load_encoder(settings: EncoderSettings) -> PreTrainedModel:
             output_loading_info=True,
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise EncoderError(f"{settings.encoder}: {folder} cannot be loaded: {error}") from error
+        raise EncoderError(f"{settings.encoder}: cannot be loaded: {_first_line(error)}") from error
     missing = sorted(name for name in info["missing_keys"] if "pooler" not in name)
     if bad := [*missing, *sorted(name for name, *_ in info["mismatched_keys"])]:
         raise EncoderError(
@@ -182,14 +182,22 @@ def _bundled(encoder: str) -> Path:
 
 
 def _from_hub(encoder: str) -> Path:
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import (
         HfHubHTTPError,
         HFValidationError,
+        HTTPError,  # the base of what its HTTP client raises, of which there are two by now
         LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
     )
 
+    problem: Exception | None = None
+    try:
+        # asked beforehand, since snapshot_download waits for a silent hub without end
+        HfApi().model_info(encoder, timeout=_HUB_TIMEOUT)
+    except HFValidationError as error:
+        raise EncoderError(f"{encoder}: neither a directory nor a hub id: {error}") from error
+    except (HTTPError, OSError) as error:
+        problem = error
     try:
         return Path(
             snapshot_download(
@@ -197,18 +205,19 @@ def _from_hub(encoder: str) -> Path:
                 allow_patterns=["*.json", "*.txt", "*.model", "*.safetensors"],
                 ignore_patterns=["*/*"],
                 etag_timeout=_HUB_TIMEOUT,
+                local_files_only=problem is not None,
             )
         )
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
-        if isinstance(error, HfHubHTTPError):
-            raise EncoderError(f"{encoder}: the hub refused it: {_first_line(error)}") from error
+    except (LocalEntryNotFoundError, HTTPError, OSError) as error:
+        reason = problem or error
+        refused = isinstance(reason, HfHubHTTPError)
         raise EncoderError(
-            f"{encoder}: not in the local cache, and the hub could not be reached "
-            f"({_first_line(error)}). Give a directory with config.json, model.safetensors and "
-            f"tokenizer, or {_BUNDLED}{_BUNDLED_NAME}, or try again with a network"
+            f"{encoder}: not in the local cache, and the hub "
+            f"{'refused it' if refused else 'could not be reached'} ({_first_line(reason)}). "
+            "Give a directory with config.json, model.safetensors and tokenizer, or "
+            f"{_BUNDLED}{_BUNDLED_NAME}, or try again with "
+            f"{'another id or a token' if refused else 'a network'}"
         ) from error
-    except HFValidationError as error:
-        raise EncoderError(f"{encoder}: neither a directory nor a hub id: {error}") from error
 
 
 def _checked(folder: Path, encoder: str) -> Path:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAX_TOKENS = 8192  # padding included, in one forward pass
 
 
-@torch.inference_mode()
+@torch.no_grad()  # inference mode would mark the buffers of a model that trains on
 def predict(
     model: MultiTaskModel,
     task: str,

@@ -115,6 +115,8 @@ def write_store(
 
     Args: gold: (rows,), NaN where unknown. logits: (rows, teachers, classes), raw.
     """
+    if logits.ndim == 3:  # else average refuses it
+        _check_rows(path, np.asarray(np.isfinite(logits).all(axis=(1, 2))))
     targets = average(task, logits, info.temperature)
     rows, teachers, classes = logits.shape
     _check_values(path, targets, task.kind == "classification")
@@ -214,6 +216,10 @@ def _check_values(path: Path, targets: NDArray[np.float32], are_probabilities: b
         good = finite & (targets >= 0).all(axis=1) & sums
     else:
         good = finite
+    _check_rows(path, good)
+
+
+def _check_rows(path: Path, good: NDArray[np.bool_]) -> None:
     if not good.all():
         raise StoreError(
             f"{path}: {int((~good).sum())} rows are not soft labels (not finite, negative, or not "

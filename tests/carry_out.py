@@ -9,7 +9,7 @@ from mtkd.recipe import GlueRecipe, load_recipe
 from mtkd.stages import Run
 
 
-def carried_out(recipe: Path, folder: Path, *overrides: str, last: str = "submit") -> Run:
+def carried_out(recipe: Path | str, folder: Path, *overrides: str, last: str = "submit") -> Run:
     """Carry a recipe out in a directory, as the command line does."""
     loaded: GlueRecipe = load_recipe(str(recipe), overrides)
     run = open_run(loaded, folder)

@@ -11,7 +11,10 @@ from mtkd.examples import Example, PreparedSplit, tokenise
 from mtkd.task import Task, load_task
 
 RTE, STSB, QNLI, SST2 = (load_task(name) for name in ("rte", "stsb", "qnli", "sst2"))
-_WORDS = "the cat dog bird man child sleeps sees runs eats big small red happy sad and not".split()
+_WORDS = (
+    "the cat dog bird man child sleeps sees runs eats big small red happy sad and not "
+    "story film good bad"
+).split()
 
 
 def sentence(rng: random.Random, longest: int = 9) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import torch
 
 from mtkd import cli
 from mtkd.stages import Run
+from tests.carry_out import carried_out
 
 
 def mtkd(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -205,3 +207,54 @@ def test_the_student_loads_with_transformers_alone(finished_run: Run, tmp_path: 
     with torch.inference_mode():
         expected = encoder(**inputs).last_hidden_state.sum().item()
     assert float(done.stdout.splitlines()[-1]) == pytest.approx(expected, abs=1e-6)
+
+
+def test_two_processes_carry_out_a_pipeline(tiny_recipe: Path, tmp_path: Path) -> None:
+    launch = [
+        sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
+        "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
+        "--main_process_port", "0",
+    ]  # fmt: skip
+    overrides = ["tasks=[rte,cola]", "teachers.select.by=[rte]", "student.finetune=false"]
+    command = ["-m", "mtkd", "run", str(tiny_recipe), *overrides, "--run-dir", "two"]
+    done = subprocess.run(
+        [*launch, *command], capture_output=True, text=True, cwd=tmp_path, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    shown = [line for line in done.stdout.splitlines() if line.startswith(" average")]
+    assert len(shown) == 1  # the table is printed by the main process alone
+    log = (tmp_path / "two" / "student" / "log.jsonl").read_text().splitlines()
+    assert sum("loss" in line for line in log) == 6  # 2 tasks of 48 rows, in batches of 16
+    assert (
+        mtkd("validate", "two/submission.zip", cwd=tmp_path).returncode == 2
+    )  # 16 rows are not a test set
+
+
+def test_ctrl_c_saves_says_how_to_go_on_and_changes_nothing(
+    tiny_recipe: Path, tmp_path: Path
+) -> None:
+    overrides = ["tasks=[rte,cola]", "teachers.select.by=[rte]", "training.epochs=12",
+                 "teachers.training.epochs=1", "training.log_every=1",
+                 "student.finetune=false", "baseline=false"]  # fmt: skip
+    carried_out(tiny_recipe, tmp_path / "whole", *overrides, last="distill")
+    command = [sys.executable, "-m", "mtkd", "distill", str(tiny_recipe), *overrides]
+    with subprocess.Popen(
+        [*command, "--run-dir", "cut"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    ) as started:
+        journal = tmp_path / "cut" / ".partial" / "student" / "log.jsonl"
+        deadline = time.monotonic() + 90
+        while not (journal.is_file() and journal.read_text().count("loss") > 8):
+            assert started.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        started.send_signal(signal.SIGINT)
+        _, said = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert "Go on with: mtkd distill" in said
+    assert not (tmp_path / "cut" / "student").exists()
+    again = subprocess.run([*command, "--run-dir", "cut"], cwd=tmp_path, capture_output=True)
+    assert again.returncode == 0
+    assert b"goes on from step" in again.stderr
+    for name in ("model.safetensors", "log.jsonl", "metrics.json"):
+        one, other = (tmp_path / run / "student" / name for run in ("whole", "cut"))
+        assert one.read_bytes() == other.read_bytes()

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from torch import nn
 
-from ..errors import did_you_mean
-from .linear import LinearHead
-from .pooling import Pooling, pool
-from .ranking import RankingHead
-from .san import SanHead
+from mtkd.errors import did_you_mean
+from mtkd.heads.linear import LinearHead
+from mtkd.heads.pooling import Pooling, pool
+from mtkd.heads.ranking import RankingHead
+from mtkd.heads.san import SanHead
 
 __all__ = ["HEAD_TYPES", "LinearHead", "Pooling", "RankingHead", "SanHead", "build_head", "pool"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .initialisation import init_linear_layers
-from .pooling import Pooling, pool
+from mtkd.heads.initialisation import init_linear_layers
+from mtkd.heads.pooling import Pooling, pool
 
 
 class LinearHead(nn.Module):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .initialisation import init_linear_layers
-from .pooling import Pooling, pool
+from mtkd.heads.initialisation import init_linear_layers
+from mtkd.heads.pooling import Pooling, pool
 
 
 class RankingHead(nn.Module):

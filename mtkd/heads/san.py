@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .initialisation import init_linear_layers
+from mtkd.heads.initialisation import init_linear_layers
 
 
 class SanHead(nn.Module):

@@ -7,12 +7,12 @@ the caller knows what to divide by. Nothing is broadcast: shapes that do not fit
 
 from __future__ import annotations
 
-from .gold_cross_entropy import NO_LABEL, gold_cross_entropy
-from .kd_kl_divergence import kd_kl_divergence
-from .listwise_ranking import listwise_ranking
-from .mixed import mix
-from .soft_cross_entropy import check_probabilities, soft_cross_entropy
-from .squared_error import squared_error
+from mtkd.losses.gold_cross_entropy import NO_LABEL, gold_cross_entropy
+from mtkd.losses.kd_kl_divergence import kd_kl_divergence
+from mtkd.losses.listwise_ranking import listwise_ranking
+from mtkd.losses.mixed import mix
+from mtkd.losses.soft_cross_entropy import check_probabilities, soft_cross_entropy
+from mtkd.losses.squared_error import squared_error
 
 __all__ = [
     "NO_LABEL",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..errors import ShapeError
+from mtkd.errors import ShapeError
 
 
 def expect_shape(name: str, tensor: Tensor, shape: tuple[int, ...], like: str) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .checks import expect_logits, expect_shape
+from mtkd.losses.checks import expect_logits, expect_shape
 
 NO_LABEL = -100  # what torch's cross_entropy ignores
 

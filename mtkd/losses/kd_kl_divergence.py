@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from .checks import expect_logits, expect_shape, expect_temperature
+from mtkd.losses.checks import expect_logits, expect_shape, expect_temperature
 
 
 def kd_kl_divergence(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:

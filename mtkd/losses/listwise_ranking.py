@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .checks import expect_shape
+from mtkd.losses.checks import expect_shape
 
 
 def listwise_ranking(scores: Tensor, relevant: Tensor, groups: Tensor) -> Tensor:
@@ -22,7 +22,7 @@ def listwise_ranking(scores: Tensor, relevant: Tensor, groups: Tensor) -> Tensor
 
     Returns: (batch,).
     Raises: ShapeError: when the three shapes differ. TypeError: when `relevant` is not bool.
-    Source: Liu et al. 2019 (MT-DNN, arXiv 1901.11504), equations 8 to 10.
+    Source: Liu et al. 2019 (MT-DNN, arXiv 1901.11504), relevance ranking.
     """
     rows = (scores.size(0) if scores.dim() else 1,)
     expect_shape("scores", scores, rows, "one score a row")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .checks import expect_shape
+from mtkd.losses.checks import expect_shape
 
 
 def mix(gold: Tensor, soft: Tensor, soft_share: float | Tensor) -> Tensor:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..errors import ShapeError, StoreError
-from .checks import expect_logits, expect_shape, expect_temperature
+from mtkd.errors import ShapeError, StoreError
+from mtkd.losses.checks import expect_logits, expect_shape, expect_temperature
 
 TOLERANCE = 1e-3  # of a row's sum: float32 probabilities of many classes are off by 1e-6 or so
 

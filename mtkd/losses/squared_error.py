@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..errors import ShapeError
-from .checks import expect_shape
+from mtkd.errors import ShapeError
+from mtkd.losses.checks import expect_shape
 
 
 def squared_error(scores: Tensor, targets: Tensor) -> Tensor:
@@ -24,7 +24,7 @@ def squared_error(scores: Tensor, targets: Tensor) -> Tensor:
 
     Returns: (batch,).
     Raises: ShapeError: when the shapes do not fit.
-    Source: Liu et al. 2019 (MT-DNN, arXiv 1901.11504), equation 7.
+    Source: Liu et al. 2019 (MT-DNN, arXiv 1901.11504), text similarity.
     """
     if scores.dim() != 2 or scores.size(1) != 1:
         raise ShapeError(

@@ -17,7 +17,7 @@ from mtkd.stages.unit import Run
 _TOLERANCE = 1e-5
 
 # By model type: where our linear layer ("") and pooler go in transformers' classification model.
-# Those listed put one linear layer on the pooled first token; RoBERTa's have the pooler in the head.
+# Those listed put one linear layer on the pooled first token; RoBERTa's head holds the pooler.
 _POOLED = {"": "classifier"}
 _ROBERTA = {"pooler.dense": "classifier.dense", "": "classifier.out_proj"}
 _HEADS = {

@@ -13,7 +13,6 @@ from torch import Tensor
 from mtkd.errors import Interrupted
 from mtkd.model import MultiTaskModel
 from mtkd.training import Evaluation
-from mtkd.training.best import BestWeights
 from tests.training.small import (
     EPOCHS,
     STEPS_PER_EPOCH,
@@ -94,20 +93,21 @@ def test_a_run_stopped_in_an_evaluation_evaluates_once(
 def test_a_run_killed_between_an_evaluations_line_and_its_save_logs_it_once(
     small: Small, tmp_path: Path, whole: tuple, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(BestWeights, "keep", lambda *_: None)
-        patch.setattr("mtkd.training.loop._anywhere", anywhere_killed_after(STEPS_PER_EPOCH))
-        small.fit(tmp_path, keep="best", save_minutes=0, log_every=1)
+    with monkeypatch.context() as patch:
+        patch.setattr("mtkd.training.loop._anywhere", killed_after(STEPS_PER_EPOCH))
+        with pytest.raises(Killed):
+            small.fit(tmp_path, keep="best", save_minutes=0, log_every=1)
+    assert saved_step(tmp_path) == STEPS_PER_EPOCH
     assert (tmp_path / "log.jsonl").read_text("utf-8").count('"dev"') == 1
     expect_same(finish(small, tmp_path), whole)
 
 
-def anywhere_killed_after(calls: int) -> Callable[..., bool]:
-    left = [calls]
+def killed_after(calls: int) -> Callable[..., bool]:
+    """Stands in for the question whether a signal came, asked after steps and evaluations."""
+    left = iter(range(calls))
 
     def killed(*_: object) -> bool:
-        left[0] -= 1
-        if left[0] < 0:
+        if next(left, None) is None:
             raise Killed
         return False
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mtkd import pipeline
 from mtkd.errors import RunDirError, RunFailed
 from mtkd.pipeline import carry_out, open_run, statuses
 from mtkd.recipe import load_recipe
@@ -102,7 +101,7 @@ def test_a_finished_run_is_not_done_again(
     def refuse(*_: object) -> None:
         raise AssertionError("something was made again")
 
-    monkeypatch.setattr(pipeline, "_make", refuse)
+    monkeypatch.setattr("mtkd.pipeline.make._make", refuse)
     carried_out(tiny_recipe, copied_run.folder)
 
 
@@ -193,7 +192,7 @@ def test_a_full_disk_ends_the_run_resumable(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline, "publish", full)
+        patched.setattr("mtkd.pipeline.make.publish", full)
         with pytest.raises(RunFailed, match="disk is full") as caught:
             carried_out(tiny_recipe, tmp_path / "tiny", last="prepare")
     assert caught.value.exit_code == 1

@@ -1,0 +1,116 @@
+"""What of a run is done, missing or stale, and what it would take to bring it up to date."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from mtkd.artifacts import Manifest, read_manifest
+from mtkd.stages import STAGES, Run, Unit
+
+State = Literal["done", "missing", "stale"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """Where one artefact stands; `why` names the key, file or artefact that made it stale."""
+
+    unit: Unit
+    state: State
+    why: str = ""
+    seconds: float | None = None  # that it took, where it was made before
+
+
+def unit_status(run: Run, unit: Unit) -> Status:
+    """Return whether an artefact is there and made from what the recipe says today."""
+    manifest = read_manifest(run.folder / unit.place)
+    if manifest is None:
+        return Status(unit, "missing")
+    differences = list(_differences(manifest, inputs_of(run, unit)))
+    if differences:
+        return Status(unit, "stale", "; ".join(differences[:3]), manifest.seconds)
+    return Status(unit, "done", seconds=manifest.seconds)
+
+
+def statuses(run: Run) -> dict[str, list[Status]]:
+    """Return every stage's artefacts; what is made from a stale or missing one is stale too."""
+    behind: set[str] = set()
+    found: dict[str, list[Status]] = {}
+    for stage, units in STAGES.items():
+        found[stage] = []
+        for unit in units(run):
+            status = unit_status(run, unit)
+            if status.state == "done" and (old := [n for n in unit.needs if n in behind]):
+                why = f"made from {old[0]}, which is to be made anew"
+                status = dataclasses.replace(status, state="stale", why=why)
+            if status.state != "done":
+                behind.add(unit.place)
+            found[stage].append(status)
+    return found
+
+
+def forecast(run: Run, last: str) -> tuple[list[str], list[list[str]]]:
+    """Return a table of what would be made up to `last`: state, updates, disk and time.
+
+    Time is what the artefact took before, or for trainings the updates at the pace of the run's
+    finished ones.
+    """
+    found = statuses(run)
+    pace = _seconds_per_step(run, found)
+    header = ["stage", "artefact", "state", "steps", "disk MB", "minutes"]
+    rows = []
+    for stage in list(STAGES)[: list(STAGES).index(last) + 1]:
+        for status in found[stage]:
+            steps = None if status.state == "done" else status.unit.steps()
+            seconds = (
+                status.seconds
+                if status.seconds is not None or steps is None or (pace is None)
+                else pace * steps
+            )
+            disk = status.unit.disk / 1e6 if status.state != "done" else 0
+            rows.append(
+                [
+                    stage,
+                    status.unit.place,
+                    status.state,
+                    "" if steps is None else str(steps),
+                    f"{disk:.0f}" if disk else "",
+                    "" if seconds is None or status.state == "done" else f"{seconds / 60:.1f}",
+                ]
+            )
+    return header, rows
+
+
+def inputs_of(run: Run, unit: Unit) -> dict[str, Any]:
+    """Return all that goes into an artefact, as its manifest keeps it."""
+    inputs = dict(unit.settings)
+    for need in unit.needs:
+        manifest = read_manifest(run.folder / need)
+        inputs[f"artefact {need}"] = manifest.fingerprint if manifest else "missing"
+    # through JSON, so that it compares equal with what a manifest gives back
+    return json.loads(json.dumps(inputs))
+
+
+def _differences(manifest: Manifest, inputs: dict[str, Any]) -> Iterator[str]:
+    for key in sorted({*manifest.inputs, *inputs}):
+        before, now = manifest.inputs.get(key), inputs.get(key)
+        if key.startswith("artefact ") and before != now:
+            yield f"{key.removeprefix('artefact ')} was made anew"
+        elif before != now:
+            yield f"{key}: {_short(before)} -> {_short(now)}"
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _seconds_per_step(run: Run, found: dict[str, list[Status]]) -> float | None:
+    seconds = steps = 0.0
+    for status in (status for parts in found.values() for status in parts):
+        manifest = read_manifest(run.folder / status.unit.place)
+        if manifest is not None and "steps" in manifest.notes:
+            seconds, steps = seconds + manifest.seconds, steps + manifest.notes["steps"]
+    return seconds / steps if steps else None

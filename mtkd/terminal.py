@@ -1,0 +1,39 @@
+"""What commands print: tables on stdout, logs on stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+
+def print_table(header: list[str], rows: list[list[str]]) -> None:
+    """Print a table on stdout; columns of numbers are aligned on the right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for i, title in enumerate(header):
+        numeric = i > 0 and all(_is_number(row[i]) for row in rows)
+        table.add_column(title, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))  # as text: cells are no markup
+    # a pipe or file has no width of its own; folding a table there would only break it up
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def log_to_stderr(level: int) -> None:
+    """Send mtkd's log from `level` up to stderr."""
+    from rich.console import Console
+    from rich.logging import RichHandler
+
+    handler = RichHandler(console=Console(stderr=True), show_path=False, log_time_format="%H:%M:%S")
+    logger = logging.getLogger("mtkd")
+    logger.handlers = [handler]
+    logger.setLevel(level)
+    logger.propagate = False
+
+
+def _is_number(cell: str) -> bool:
+    return cell == "" or cell.lstrip("+-").replace(".", "", 1).isdigit()
