@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 from collections.abc import Sequence
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 from yaml import YAMLError
 
+from mtkd.artifacts import write_file
 from mtkd.errors import RecipeError, did_you_mean
 from mtkd.recipe.faults import format_faults
 from mtkd.recipe.schema import GlueRecipe
@@ -40,11 +42,12 @@ def load_recipe(source: str, overrides: Sequence[str] = ()) -> GlueRecipe:
     faults = [fault for text in overrides if (fault := _override(tree, text))]
     content = _to_plain(tree, where)
     kind = content.get("kind", "glue")
-    if kind not in _SCHEMAS:
+    if not isinstance(kind, str) or kind not in _SCHEMAS:
         raise RecipeError(f"{where}: kind: expected one of {', '.join(_SCHEMAS)}, found {kind!r}")
     schema = _SCHEMAS[kind]
     try:
-        recipe = schema.model_validate_json(json.dumps(content, default=str), strict=False)
+        # strict, or `learning_rate: true` would be 1.0; as JSON, whose lists are tuples
+        recipe = schema.model_validate_json(json.dumps(content, default=str), strict=True)
     except ValidationError as error:
         faults += format_faults(error, schema)
         recipe = None
@@ -55,54 +58,68 @@ def load_recipe(source: str, overrides: Sequence[str] = ()) -> GlueRecipe:
 
 def save_recipe(recipe: GlueRecipe, folder: Path) -> None:
     """Write the recipe, overrides included, to `folder`/recipe.yaml; whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
     text = OmegaConf.to_yaml(OmegaConf.create(recipe.model_dump(mode="json", exclude_unset=True)))
-    partial = folder / f".{RUN_RECIPE}.partial"
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, folder / RUN_RECIPE)
+    write_file(folder / RUN_RECIPE, text.encode())
 
 
 def _read(source: str) -> tuple[DictConfig, str]:
-    path = Path(source)
-    if source in recipe_names():
-        text, where = (files("mtkd.pipelines") / f"{source}.yaml").read_text("utf-8"), source
-    elif path.is_dir() and (path / RUN_RECIPE).is_file():
-        text, where = (path / RUN_RECIPE).read_text("utf-8"), str(path / RUN_RECIPE)
-    elif path.is_file():
-        text, where = path.read_text("utf-8"), source
-    elif path.is_dir():
-        raise RecipeError(f"{source}: a directory without {RUN_RECIPE}, so not a run directory")
-    else:
-        names = recipe_names()
-        raise RecipeError(
-            f"{source}: no such recipe, file or run directory{did_you_mean(source, names)} "
-            f"Built in: {', '.join(names)}"
-        )
+    file, where = _locate(source)
     try:
-        tree = OmegaConf.create(text)
-    except (YAMLError, OmegaConfBaseException) as error:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{where}: cannot be read: {error}") from error
+    try:
+        tree = OmegaConf.load(io.StringIO(text))
+    except (YAMLError, OmegaConfBaseException, OSError) as error:  # OSError: a number, not keys
         raise RecipeError(f"{where}: not valid YAML: {error}") from error
     if not isinstance(tree, DictConfig):
         raise RecipeError(f"{where}: expected keys and values, found a list")
     return tree, where
 
 
+def _locate(source: str) -> tuple[Traversable, str]:
+    """Return the recipe's file, and what to call it in messages."""
+    path = Path(source)
+    if source in recipe_names():
+        return files("mtkd.pipelines") / f"{source}.yaml", source
+    if path.is_file():
+        return path, source
+    if (path / RUN_RECIPE).is_file():
+        return path / RUN_RECIPE, str(path / RUN_RECIPE)
+    if path.is_dir():
+        raise RecipeError(f"{source}: a directory without {RUN_RECIPE}, so not a run directory")
+    names = recipe_names()
+    hint = did_you_mean(source, names)
+    raise RecipeError(
+        f"{source}: no such recipe, file or run directory{hint}{'' if hint else ';'} "
+        f"built in: {', '.join(names)}"
+    )
+
+
 def _override(tree: DictConfig, text: str) -> str | None:
     """Apply one "key=value"; return what is wrong with it, if anything is."""
     key, equals, value = text.partition("=")
-    if not equals or not key:
+    if not equals or not all(key.split(".")):
         return f"{text}: expected key=value"
     try:
         parsed = OmegaConf.from_dotlist([f"value={value}"]).value
     except (YAMLError, OmegaConfBaseException) as error:
         return f"{key}: cannot read the value {value!r}: {str(error).splitlines()[0]}"
+    try:
+        return _set(tree, key, parsed)
+    except OmegaConfBaseException as error:  # on the way there: an interpolation to nowhere
+        return f"{key}: {str(error).splitlines()[0]}"
+
+
+def _set(tree: DictConfig, key: str, value: Any) -> str | None:
+    """Put a value at a dotted key, making what is missing on the way; return what is wrong."""
     *parents, last = key.split(".")
     node: Any = tree
     for depth, part in enumerate(parents):
         step = ".".join(parents[: depth + 1])
         if isinstance(node, ListConfig):
-            if not part.isdigit() or int(part) >= len(node):
-                return f"{step}: no such position; the list has {len(node)} (0 to {len(node) - 1})"
+            if fault := _position_fault(node, part):
+                return f"{step}: {fault}"
             node = node[int(part)]
             continue
         if not isinstance(node, DictConfig):
@@ -111,14 +128,21 @@ def _override(tree: DictConfig, text: str) -> str | None:
             node[part] = {}
         node = node[part]
     if isinstance(node, ListConfig):
-        if not last.isdigit() or int(last) >= len(node):
-            return f"{key}: no such position; the list has {len(node)} (0 to {len(node) - 1})"
-        node[int(last)] = parsed
+        if fault := _position_fault(node, last):
+            return f"{key}: {fault}"
+        node[int(last)] = value
     elif isinstance(node, DictConfig):
-        node[last] = parsed
+        node[last] = value
     else:
         return f"{key}: nothing can be set below a single value"
     return None
+
+
+def _position_fault(entries: ListConfig, position: str) -> str | None:
+    if position.isdecimal() and int(position) < len(entries):
+        return None
+    places = f" (0 to {len(entries) - 1})" if len(entries) else ""
+    return f"no such position; the list has {len(entries)}{places}"
 
 
 def _to_plain(tree: DictConfig, where: str) -> dict[str, Any]:

@@ -16,6 +16,9 @@ def _plain_name(name: str) -> str:
     reserved = {"ensemble", "student", "baseline", "student_finetuned", "baseline_finetuned"}
     if name != PurePath(name).name or name.startswith(".") or len(name) > 80:
         raise ValueError("a name becomes a folder: no '/', no leading '.', at most 80 characters")
+    if name != name.strip() or not name.isprintable() or name.endswith((".json", ".zip")):
+        raise ValueError("a name becomes a folder: no space at its ends, no control characters, "
+                         "not ending in .json or .zip")  # fmt: skip
     if name in reserved:
         raise ValueError(f"'{name}' is one of mtkd's own names ({', '.join(sorted(reserved))})")
     return name
@@ -195,7 +198,8 @@ class SoftLabels(Settings):
 class Student(EncoderSettings):
     """The multi-task student, and the baseline that differs from it by gold labels alone."""
 
-    tasks: tuple[str, ...] | None = None  # trained together; None: all of the recipe's tasks
+    # trained together; None: all of the recipe's tasks
+    tasks: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     distill_weight: Share | None = None  # share of the soft loss; None means 0.5, unless annealed
     anneal: bool = False  # BAM: the share of the soft loss falls from 1 to 0
     heads: dict[str, HeadSettings] = {}
@@ -235,9 +239,18 @@ class GlueRecipe(Settings):
     submission: SubmissionSettings = SubmissionSettings()
 
 
+_NULLABLE = {"clip_norm", "early_stopping"}
+
+
 def with_overrides(base: TrainingSettings, *overrides: TrainingOverrides) -> TrainingSettings:
-    """Return `base` with what each of `overrides` sets, the last one winning."""
+    """Return `base` with what each of `overrides` sets, the last one winning.
+
+    A null sets only what can be null in `base`; elsewhere it means: as in `base`.
+    """
     changes: dict[str, object] = {}
     for override in overrides:
-        changes |= {key: getattr(override, key) for key in override.model_fields_set}
+        for key in override.model_fields_set:
+            value = getattr(override, key)
+            if value is not None or key in _NULLABLE:
+                changes[key] = value
     return base.model_copy(update=changes)

@@ -6,7 +6,13 @@ import logging
 from collections.abc import Iterable, Mapping
 
 from mtkd.errors import RecipeError, did_you_mean
-from mtkd.recipe import GlueRecipe, HeadSettings, TrainingOverrides, TrainingSettings
+from mtkd.recipe import (
+    GlueRecipe,
+    HeadSettings,
+    TrainingOverrides,
+    TrainingSettings,
+    with_overrides,
+)
 from mtkd.task.card import Task, head_fault
 from mtkd.task.load import load_task, task_names
 
@@ -54,6 +60,7 @@ def _cut_to_tasks(recipe: GlueRecipe, trained: list[str], faults: list[str]) -> 
         for name in names:
             if name not in known:
                 faults.append(f"{key}: unknown task '{name}'{did_you_mean(name, sorted(known))}")
+        faults.extend(f"{key}: {name} stands twice" for name in _twice(names))
         kept = tuple(name for name in names if name in trained)
         if gone := [name for name in names if name in known and name not in trained]:
             log.info("%s: without %s, not among tasks", key, ", ".join(gone))
@@ -74,6 +81,10 @@ def _cut_to_tasks(recipe: GlueRecipe, trained: list[str], faults: list[str]) -> 
         together = cut("student.tasks", recipe.student.tasks, False)
         changes["student"] = recipe.student.model_copy(update={"tasks": together})
     return recipe.model_copy(update=changes)
+
+
+def _twice(names: tuple[str, ...]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if names.count(name) > 1]
 
 
 def _head_faults(recipe: GlueRecipe, tasks: Mapping[str, Task]) -> list[str]:
@@ -113,6 +124,9 @@ def _name_faults(recipe: GlueRecipe, trained: list[str]) -> list[str]:
         main = settings.sampling.main if settings.sampling else None
         if main is not None and main not in trained:
             faults.append(f"{key}.sampling.main: {main} is not among tasks")
+    main = with_overrides(recipe.training, student.training).sampling.main
+    if main in trained and student.tasks is not None and main not in student.tasks:
+        faults.append(f"student.tasks: without {main}, the sampling.main of its training")
     if recipe.submission.model is not None:
         wants = recipe.submission.model
         if wants.startswith("baseline") and not recipe.baseline:
