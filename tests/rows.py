@@ -14,11 +14,11 @@ RTE, STSB, QNLI, SST2 = (load_task(name) for name in ("rte", "stsb", "qnli", "ss
 _WORDS = (
     "the cat dog bird man child sleeps sees runs eats big small red happy sad and not "
     "story film good bad"
-).split()
+)
 
 
 def sentence(rng: random.Random, longest: int = 9) -> str:
-    return " ".join(rng.choices(_WORDS, k=rng.randint(1, longest)))
+    return " ".join(rng.choices(_WORDS.split(), k=rng.randint(1, longest)))
 
 
 def make_examples(task: Task, count: int, split: str = "train", seed: int = 0) -> list[Example]:

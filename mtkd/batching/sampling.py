@@ -58,13 +58,19 @@ def _main_and_auxiliary(available: Mapping[str, int], sampling: Sampling) -> dic
 
 
 def _apportion(shares: Mapping[str, float], total: int) -> dict[str, int]:
-    """Share `total` out in proportion, by largest remainder, at least 1 each."""
-    spare = total - len(shares)
+    """Share `total` out in proportion, by largest remainder; who gets none has 1 of the largest.
+
+    Args: total: at least the number of shares.
+    """
     whole = sum(shares.values())
-    exact = {task: spare * share / whole for task, share in shares.items()}
-    counts = {task: 1 + math.floor(x) for task, x in exact.items()}
+    exact = {task: total * share / whole for task, share in shares.items()}
+    counts = {task: math.floor(x) for task, x in exact.items()}
     left = total - sum(counts.values())
-    by_remainder = sorted(exact, key=lambda task: (math.floor(exact[task]) - exact[task], task))
+    by_remainder = sorted(exact, key=lambda task: (counts[task] - exact[task], task))
     for task in by_remainder[:left]:
         counts[task] += 1
+    for task in counts:
+        if counts[task] == 0:
+            counts[max(counts, key=counts.__getitem__)] -= 1
+            counts[task] = 1
     return counts

@@ -85,7 +85,7 @@ def forecast(run: Run, last: str) -> tuple[list[str], list[list[str]]]:
 
 def inputs_of(run: Run, unit: Unit) -> dict[str, Any]:
     """Return all that goes into an artefact, as its manifest keeps it."""
-    inputs = dict(unit.settings)
+    inputs = {"code version": unit.version, **unit.settings}
     for need in unit.needs:
         manifest = read_manifest(run.folder / need)
         inputs[f"artefact {need}"] = manifest.fingerprint if manifest else "missing"

@@ -114,7 +114,7 @@ class TrainingSettings(Settings):
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0  # learning rate, a layer down
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     sampling: Sampling = Sampling()
-    bucket_batches: Annotated[int, Field(ge=0)] = 16  # batches sorted by length together; 0: none
+    bucket_batches: Annotated[int, Field(ge=0)] = 32  # batches sorted by length together; 0: none
     task_weights: dict[str, Annotated[float, Field(ge=0)]] = {}
     keep: Literal["best", "last"] = "best"  # by mean dev score
     keep_best_per_task: bool = False

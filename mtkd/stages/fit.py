@@ -28,7 +28,6 @@ from mtkd.training.best import BestWeights
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-VERSION = 1
 GOLD_ONLY = Objective(distill_weight=0.0)
 
 log = logging.getLogger(__name__)

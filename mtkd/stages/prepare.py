@@ -27,7 +27,6 @@ from mtkd.stages.unit import Run, Unit, flat
 from mtkd.task import Task
 
 STAGE = "prepare"
-VERSION = 1
 _INFO = "info.json"
 
 log = logging.getLogger(__name__)

@@ -40,6 +40,7 @@ class Unit:
     that holds an interrupted attempt) and returns notes for the manifest. all_processes: whether
     every process takes part, or only the main one. steps: counts the updates of a training, or
     returns None where that cannot be known yet; disk: bytes that it will take, where that is much.
+    version: raised when the code changes what is made, so that older artefacts become stale.
     """
 
     stage: str
@@ -50,6 +51,7 @@ class Unit:
     all_processes: bool = False
     steps: Callable[[], int | None] = lambda: None
     disk: int = 0
+    version: int = 1
 
 
 def flat(prefix: str, settings: BaseModel, leave_out: set[str] | None = None) -> dict[str, Any]:

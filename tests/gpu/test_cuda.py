@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -36,15 +38,14 @@ def exact_matrix_products() -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
-def on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the next accelerator one of the CPU."""
+@contextmanager
+def cpu_only() -> Iterator[None]:
+    """Accelerators made within are of the CPU."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ACCELERATE_USE_CPU", "true")
+        AcceleratorState._reset_state(reset_partial_state=True)
+        yield
     AcceleratorState._reset_state(reset_partial_state=True)
-    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
-
-
-def back_on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    AcceleratorState._reset_state(reset_partial_state=True)
-    monkeypatch.delenv("ACCELERATE_USE_CPU")
 
 
 def test_bf16_trains_on_the_device_with_float32_weights(tiny: Small, tmp_path: Path) -> None:
@@ -83,14 +84,11 @@ def test_clipping_bounds_the_gradient_on_the_device(tiny: Small, tmp_path: Path)
 
 
 @pytest.mark.usefixtures("exact_matrix_products")
-def test_training_in_fp32_is_that_of_the_cpu(
-    tiny: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_training_in_fp32_is_that_of_the_cpu(tiny: Small, tmp_path: Path) -> None:
     options = {"dropout": 0.0, "epochs": 1, "learning_rate": 1e-4, "keep": "best"}
     gpu, _ = tiny.fit(tmp_path / "gpu", **options)
-    on_cpu(monkeypatch)
-    cpu, _ = tiny.fit(tmp_path / "cpu", **options)
-    back_on_gpu(monkeypatch)
+    with cpu_only():
+        cpu, _ = tiny.fit(tmp_path / "cpu", **options)
     assert next(cpu.parameters()).device.type == "cpu"
     for name, weight in weights(cpu).items():
         # its true gradient is zero, and Adamax makes steps of what rounding leaves
@@ -100,16 +98,13 @@ def test_training_in_fp32_is_that_of_the_cpu(
 
 
 @pytest.mark.usefixtures("exact_matrix_products")
-def test_logits_are_those_of_the_cpu(
-    tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_logits_are_those_of_the_cpu(tiny_encoder: str, tmp_path: Path) -> None:
     split = prepare(make_examples(RTE, 23), tiny_encoder, tmp_path / "rte.arrow")
     model = build_model(EncoderSettings(encoder=tiny_encoder), {"rte": RTE}, {}, 1)
     widen(model)
     gpu = predict(model, "rte", split, start_accelerator("fp32"))
-    on_cpu(monkeypatch)
-    cpu = predict(model, "rte", split, start_accelerator("fp32"))
-    back_on_gpu(monkeypatch)
+    with cpu_only():
+        cpu = predict(model, "rte", split, start_accelerator("fp32"))
     np.testing.assert_allclose(gpu, cpu, rtol=1e-4, atol=1e-4)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import hashlib
 import json
@@ -14,6 +15,7 @@ import pytest
 
 from mtkd.errors import RunDirError, RunFailed
 from mtkd.pipeline import carry_out, open_run, statuses
+from mtkd.pipeline.status import unit_status
 from mtkd.recipe import load_recipe
 from mtkd.stages import STAGES, Run
 from tests.carry_out import carried_out
@@ -132,6 +134,12 @@ def test_another_temperature_runs_no_teacher_again(copied_run: Run, tiny_recipe:
     stale = {place for place, state in found.items() if state == "stale"}
     assert {"soft_labels/rte", "student"} <= stale
     assert not [place for place in stale if place.startswith(("teachers/", "predictions/cased"))]
+
+
+def test_a_raised_code_version_makes_an_artefact_stale(copied_run: Run) -> None:
+    unit = STAGES["evaluate"](copied_run)[-1]
+    status = unit_status(copied_run, dataclasses.replace(unit, version=2))
+    assert (status.state, status.why) == ("stale", "code version: 1 -> 2")
 
 
 def test_changed_rows_make_the_task_stale_by_name(

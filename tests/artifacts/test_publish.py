@@ -1,0 +1,133 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from mtkd.artifacts import publish, recover, write_file
+
+
+def folder(path: Path, content: str) -> Path:
+    (path / "inner").mkdir(parents=True)
+    (path / "a").write_text(content, "utf-8")
+    (path / "inner" / "b").write_text(content, "utf-8")
+    return path
+
+
+def content(path: Path) -> str | None:
+    """What a folder made by `folder` holds; None for none; an error for a part of one."""
+    if not path.exists():
+        return None
+    if path.is_file():
+        return path.read_text("utf-8")
+    one, other = (path / "a").read_text("utf-8"), (path / "inner" / "b").read_text("utf-8")
+    assert one == other
+    return one
+
+
+def fail_at(monkeypatch: pytest.MonkeyPatch, name: str, call: int) -> None:
+    """Let the call number `call` (from 0) of os.`name` fail, as when the process is killed."""
+    real, calls = getattr(os, name), iter(range(100))
+
+    def sometimes(*args: object, **kwargs: object) -> object:
+        if next(calls) == call:
+            raise OSError("killed")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(os, name, sometimes)
+
+
+def test_what_is_published_stands_in_its_place_and_nothing_beside_it(tmp_path):
+    publish(folder(tmp_path / ".partial" / "x", "new"), tmp_path / "deep" / "x")
+    assert content(tmp_path / "deep" / "x") == "new"
+    publish(folder(tmp_path / ".partial" / "x", "newer"), tmp_path / "deep" / "x")
+    assert content(tmp_path / "deep" / "x") == "newer"
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["x"]
+    assert not (tmp_path / ".partial" / "x").exists()
+
+
+def test_files_of_the_old_folder_do_not_shine_through(tmp_path):
+    folder(tmp_path / "x", "old")
+    (tmp_path / "x" / "stale").touch()
+    publish(folder(tmp_path / "staged", "new"), tmp_path / "x")
+    assert not (tmp_path / "x" / "stale").exists()
+
+
+@pytest.mark.parametrize("old", [None, "old"])
+@pytest.mark.parametrize("name", ["replace", "fsync"])
+@pytest.mark.parametrize("call", range(6))
+def test_killed_anywhere_a_folder_is_whole_or_absent(old, name, call, tmp_path, monkeypatch):
+    place = tmp_path / "x"
+    if old:
+        folder(place, old)
+    staged = folder(tmp_path / "staged", "new")
+    with monkeypatch.context() as patch:
+        fail_at(patch, name, call)
+        try:
+            publish(staged, place)
+        except OSError:
+            assert content(place) in {old, None, "new"}
+        else:
+            assert content(place) == "new"
+    recover(place)
+    assert content(place) == "new" or content(place) == old  # never neither
+    if content(place) != "new":  # the same again goes through
+        publish(staged, place)
+    assert content(place) == "new"
+
+
+@pytest.mark.parametrize("call", range(2))
+def test_killed_anywhere_a_file_is_the_old_or_the_new_one(call, tmp_path, monkeypatch):
+    (tmp_path / "x").write_text("old", "utf-8")
+    (tmp_path / "staged").write_text("new", "utf-8")
+    with monkeypatch.context() as patch:
+        fail_at(patch, "replace", call)
+        if call == 0:
+            with pytest.raises(OSError, match="killed"):
+                publish(tmp_path / "staged", tmp_path / "x")
+        else:  # a file goes over a file at one stroke
+            publish(tmp_path / "staged", tmp_path / "x")
+    assert content(tmp_path / "x") == ("old" if call == 0 else "new")
+
+
+def test_a_folder_can_replace_a_file_and_a_file_a_folder(tmp_path):
+    (tmp_path / "x").write_text("file", "utf-8")
+    publish(folder(tmp_path / "staged", "folder"), tmp_path / "x")
+    assert content(tmp_path / "x") == "folder"
+    (tmp_path / "staged").write_text("file", "utf-8")
+    publish(tmp_path / "staged", tmp_path / "x")
+    assert content(tmp_path / "x") == "file"
+
+
+def test_the_old_one_is_kept_until_a_new_one_is_there(tmp_path, monkeypatch):
+    """Killed between the two renames, then killed again there: the old one is still to be had."""
+    place = folder(tmp_path / "x", "old")
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            fail_at(patch, "replace", 1 if place.exists() else 0)
+            with pytest.raises(OSError, match="killed"):
+                publish(folder(tmp_path / f"staged{len(list(tmp_path.iterdir()))}", "new"), place)
+    assert not place.exists()
+    recover(place)
+    assert content(place) == "old"
+
+
+def test_recover_leaves_what_is_in_place(tmp_path):
+    folder(tmp_path / "x", "new")
+    folder(tmp_path / ".x.old", "old")
+    recover(tmp_path / "x")
+    assert content(tmp_path / "x") == "new"
+    recover(tmp_path / "nothing")
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "deep" / "f"
+    write_file(path, b"old")
+    with monkeypatch.context() as patch:
+        fail_at(patch, "replace", 0)
+        with pytest.raises(OSError, match="killed"):
+            write_file(path, b"new")
+    assert path.read_bytes() == b"old"
+    write_file(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [p.name for p in path.parent.iterdir()] == ["f"]
