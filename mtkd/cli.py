@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -56,7 +57,7 @@ def main() -> None:
         app()
     except MtkdError as error:
         if isinstance(error, Interrupted):
-            command = " ".join(["mtkd", *sys.argv[1:]])
+            command = shlex.join(["mtkd", *sys.argv[1:]])
             print(f"{error}. Go on with: {command}", file=sys.stderr)
         else:
             print(f"error: {error}", file=sys.stderr)
@@ -162,6 +163,9 @@ def validate(
         for problem in report.problems:
             print(problem)
         print(_verdict(report))
+        if data is None and any(0 < f.rows < f.expected for f in report.files):
+            print("Rows are counted against the official test sets; for the sample data or capped "
+                  "rows compare with test files: --data sample, or --data glue_data")  # fmt: skip
     if not report.valid:
         raise typer.Exit(2)
 

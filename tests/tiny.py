@@ -7,15 +7,16 @@ from pathlib import Path
 
 import torch
 
-_WORDS = (
-    "the a cat dog bird man woman child sleeps sees runs eats likes does not is who what when "
-    "where why all some no every small big red happy sad and or but in on under with of to it "
-    "question answer story film good bad fine true false"
-).split()
+_TEXT = """
+the a cat dog bird man woman child sleeps sees runs eats likes does not is who what when where why
+all some no every small big red happy sad and or but in on under with of to it question answer
+story film good bad fine true false
+"""
+_WORDS = tuple(_TEXT.split())
 
 
 def make_encoder(folder: Path, *, cased: bool = False, layers: int = 2, seed: int = 0) -> str:
-    """Write a tiny BERT with random weights and a tokenizer of words and letters; return its path."""
+    """Write a tiny BERT of random weights, its tokenizer of words and letters; return its path."""
     from transformers import BertConfig, BertModel, BertTokenizer
 
     letters = [chr(c) for c in range(33, 127)]

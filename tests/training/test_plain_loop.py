@@ -40,7 +40,7 @@ def row_losses(task: TrainingTask, rows: NDArray[np.int64], logits: Tensor, shar
     return torch.stack(losses)
 
 
-def train_plainly(model: MultiTaskModel, tasks: dict[str, TrainingTask]) -> None:
+def train_plainly(model: MultiTaskModel, tasks: dict[str, TrainingTask], anneal: bool) -> None:
     """Algorithm 1 with Adamax and decoupled decay written out (Kingma and Ba 2015, algorithm 2)."""
     lengths = {name: task.rows.lengths for name, task in tasks.items()}
     steps = sum(steps_per_epoch({n: len(rows) for n, rows in lengths.items()}, SETTINGS))
@@ -50,7 +50,8 @@ def train_plainly(model: MultiTaskModel, tasks: dict[str, TrainingTask]) -> None
         for name, rows in epoch_order(lengths, SETTINGS, 11, epoch):
             rate = 1e-3 * ((step + 1) / warm if step < warm else (steps - step) / (steps - warm))
             logits = model(name, **tasks[name].rows.batch(rows))
-            row_losses(tasks[name], rows, logits, 0.5).mean().backward()
+            share = 1 - step / steps if anneal else 0.5
+            row_losses(tasks[name], rows, logits, share).mean().backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             with torch.no_grad():
                 for p in (p for p in model.parameters() if p.grad is not None):
@@ -79,12 +80,16 @@ def gradients_recorded() -> Iterator[list[dict[int, Tensor]]]:
         handle.remove()
 
 
-def test_the_loop_takes_the_steps_of_a_plain_one(small: Small, tmp_path: Path) -> None:
+@pytest.mark.parametrize("anneal", [False, True])
+def test_the_loop_takes_the_steps_of_a_plain_one(
+    small: Small, tmp_path: Path, anneal: bool
+) -> None:
     tasks = small.tasks()
     plain = small.model(tasks, dropout=0.0)
     before = weights(plain)
-    train_plainly(plain, {t.task.name: t for t in tasks})
-    model, progress = small.fit(tmp_path, dropout=0.0)
+    train_plainly(plain, {t.task.name: t for t in tasks}, anneal)
+    objective = Objective(0.5, anneal, T)
+    model, progress = small.fit(tmp_path, dropout=0.0, objective=objective)
     assert progress.step == 3 * 7
     for name, expected in weights(plain).items():
         torch.testing.assert_close(model.state_dict()[name], expected, rtol=0, atol=1e-6)
