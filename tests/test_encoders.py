@@ -49,7 +49,10 @@ def settings(encoder: object, **changes: object) -> EncoderSettings:
 
 
 def edit_config(folder: Path, **changes: object) -> None:
-    path = folder / "config.json"
+    edit_json(folder / "config.json", **changes)
+
+
+def edit_json(path: Path, **changes: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | changes), "utf-8")
 
 
@@ -252,6 +255,7 @@ def test_a_broken_tokenizer_is_refused(copy):
 
 def test_an_encoder_is_what_was_saved_in_float32(tiny_encoder, copy):
     edit_weights(copy, lambda weights: {k: v.half() for k, v in weights.items()})
+    edit_config(copy, dtype="float16")
     saved = load_file(Path(tiny_encoder) / "model.safetensors")
     for folder, tolerance in ((tiny_encoder, 0.0), (copy, 1e-3)):
         state = load_encoder(settings(folder)).state_dict()
@@ -313,16 +317,17 @@ def test_a_truncated_checkpoint_is_refused(copy):
 
 
 def test_code_that_comes_with_an_encoder_is_never_run_nor_asked_about(copy, monkeypatch):
-    def ask(*_: object) -> str:
-        raise AssertionError("asked whether to run the encoder's code")
-
-    monkeypatch.setattr("builtins.input", ask)
+    asked: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda question="": asked.append(question) or "y")
     (copy / "own.py").write_text("raise SystemExit('code was run')\n", "utf-8")
-    names = {"AutoConfig": "own.Config", "AutoModel": "own.Model", "AutoTokenizer": "own.T"}
-    edit_config(copy, model_type="own", auto_map=names)
+    edit_config(copy, model_type="own", auto_map={"AutoConfig": "own.C", "AutoModel": "own.M"})
+    edit_json(copy / "tokenizer_config.json", auto_map={"AutoTokenizer": [None, "own.T"]},
+              tokenizer_class="Own")  # fmt: skip
     with pytest.raises(EncoderError, match="cannot be loaded"):
         load_encoder(settings(copy))
-    assert "own" not in sys.modules
+    with pytest.raises(EncoderError, match="cannot be loaded"):
+        load_tokenizer(str(copy))
+    assert asked == []
 
 
 # --- dropout and depth ----------------------------------------------------------------------------

@@ -74,9 +74,10 @@ def rewrite(path: Path, **columns: pa.Array) -> None:
 
 def test_columns_and_types_are_those_of_the_contract(tmp_path: Path) -> None:
     for task in (MNLI, STSB):
-        schema = pq.read_schema(write(tmp_path / f"{task.name}.parquet", task))
+        table = pq.read_table(write(tmp_path / f"{task.name}.parquet", task))
+        assert table["label"].to_pylist() == [1.0, None, 0.0]
         per_class = pa.list_(pa.float32())
-        assert [(field.name, field.type) for field in schema] == [
+        assert [(field.name, field.type) for field in table.schema] == [
             ("guid", pa.string()),
             ("label", pa.float64()),
             ("logits", pa.list_(per_class)),

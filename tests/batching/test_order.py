@@ -151,9 +151,11 @@ def test_bucketing_keeps_padding_low(batch_size):
     assert padding(shuffled, lengths["mnli"]) > 0.4
 
 
-def test_bucketed_batches_are_not_ordered_by_length():
+@pytest.mark.parametrize("strategy", ["proportional", "round_robin"])
+def test_bucketed_batches_are_not_ordered_by_length(strategy):
     lengths = lengths_of({"mnli": 4000})
-    batches = [rows for _, rows in epoch_order(lengths, settings(batch_size=16), 1, 0)]
+    given_settings = settings(batch_size=16, sampling={"strategy": strategy})
+    batches = [rows for _, rows in epoch_order(lengths, given_settings, 1, 0)]
     longest = np.array([lengths["mnli"][rows].max() for rows in batches])
     assert abs(np.corrcoef(longest, np.arange(len(longest)))[0, 1]) < 0.2
     assert abs(np.corrcoef(longest[1:], longest[:-1])[0, 1]) < 0.2
@@ -217,12 +219,19 @@ def test_batches_of_groups_are_about_as_large_as_others():
 
 
 def test_grouped_rows_are_bucketed_by_the_longest_of_their_group():
-    rng = np.random.default_rng(3)
-    questions = rng.integers(10, 100, 2000)
-    lengths = {"qnli": np.repeat(questions, 2) + rng.integers(0, 4, 4000)}
-    groups = {"qnli": np.repeat(np.arange(2000), 2)}
-    order = epoch_order(lengths, settings(batch_size=32), 1, 0, groups)
-    assert padding([rows for _, rows in order], lengths["qnli"]) < 0.1
+    lengths = np.random.default_rng(3).integers(10, 100, 4000)
+    groups = np.arange(4000) // 2
+    longest = np.maximum(lengths[::2], lengths[1::2])
+    order = epoch_order({"qnli": lengths}, settings(batch_size=32), 1, 0, {"qnli": groups})
+    assert np.mean([np.ptp(longest[groups[rows]]) for _, rows in order]) < 10
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_small_group_among_such_as_fill_a_batch_costs_no_batch(seed):
+    groups = np.repeat(np.arange(3), [1, 7, 7])
+    lengths = {"qnli": np.full(15, 9)}
+    order = epoch_order(lengths, settings(batch_size=7), seed, 0, {"qnli": groups})
+    assert sorted(groups[rows].tolist() for _, rows in order) == [[0], [1] * 7, [2] * 7]
 
 
 def test_only_tasks_with_groups_are_grouped():
