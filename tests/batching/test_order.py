@@ -226,12 +226,13 @@ def test_grouped_rows_are_bucketed_by_the_longest_of_their_group():
     assert np.mean([np.ptp(longest[groups[rows]]) for _, rows in order]) < 10
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_a_small_group_among_such_as_fill_a_batch_costs_no_batch(seed):
+def test_a_small_group_among_such_as_fill_a_batch_costs_no_batch():
     groups = np.repeat(np.arange(3), [1, 7, 7])
-    lengths = {"qnli": np.full(15, 9)}
-    order = epoch_order(lengths, settings(batch_size=7), seed, 0, {"qnli": groups})
-    assert sorted(groups[rows].tolist() for _, rows in order) == [[0], [1] * 7, [2] * 7]
+    for seed in range(100):  # the small one comes first in few of them
+        order = epoch_order(
+            {"qnli": np.full(15, 9)}, settings(batch_size=7), seed, 0, {"qnli": groups}
+        )
+        assert sorted(groups[rows].tolist() for _, rows in order) == [[0], [1] * 7, [2] * 7]
 
 
 def test_only_tasks_with_groups_are_grouped():
