@@ -233,7 +233,7 @@ def test_two_processes_carry_out_a_pipeline(tiny_recipe: Path, tmp_path: Path) -
 def test_ctrl_c_saves_says_how_to_go_on_and_changes_nothing(
     tiny_recipe: Path, tmp_path: Path
 ) -> None:
-    overrides = ["tasks=[rte,cola]", "teachers.select.by=[rte]", "training.epochs=12",
+    overrides = ["tasks=[rte,cola]", "teachers.select.by=[rte]", "training.epochs=40",
                  "teachers.training.epochs=1", "training.log_every=1",
                  "student.finetune=false", "baseline=false"]  # fmt: skip
     carried_out(tiny_recipe, tmp_path / "whole", *overrides, last="distill")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from importlib.resources import files
 from pathlib import Path
 
@@ -42,14 +43,14 @@ def load_task(source: str | Path) -> Task:
 
 def _parse(content: bytes, where: str) -> dict[str, object]:
     try:
-        tree = OmegaConf.create(content.decode("utf-8"))
+        tree = OmegaConf.load(io.StringIO(content.decode("utf-8")))
         plain = OmegaConf.to_container(tree, resolve=True)
     except UnicodeDecodeError as error:
         raise CardError(f"{where}: expected UTF-8 text, found {error}") from error
-    except (YAMLError, OmegaConfBaseException) as error:
+    except (YAMLError, OmegaConfBaseException, OSError) as error:
         raise CardError(f"{where}: not valid YAML: {error}") from error
     if not isinstance(tree, DictConfig) or not isinstance(plain, dict):
-        raise CardError(f"{where}: expected keys and values, found a list")
+        raise CardError(f"{where}: expected keys and values, found something else")
     return {str(key): value for key, value in plain.items()}
 
 

@@ -195,6 +195,9 @@ def test_a_group_lies_in_one_batch_unless_it_is_larger(case):
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(groups)))
     assert [len(batches)] == steps_per_epoch({"qnli": len(groups)}, given_settings)[:1]
     assert all(0 < len(rows) <= 2 * batch_size for rows in batches)
+    for rows in batches:  # and within it side by side, for who cuts the batch further
+        runs = 1 + np.count_nonzero(np.diff(groups[rows]))
+        assert runs == len(set(groups[rows].tolist()))
     for group, size in Counter(groups.tolist()).items():
         homes = sum(bool((groups[rows] == group).any()) for rows in batches)
         assert homes == 1 or size > batch_size

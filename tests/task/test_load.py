@@ -59,7 +59,8 @@ def test_every_fault_is_named_with_the_card(tmp_path):
     [
         (CARD + "name: pets2\n", "duplicate key name"),
         ("labels: [a", "not valid YAML"),
-        ("- 1\n", "expected keys and values, found a list"),
+        ("- 1\n", "expected keys and values, found something else"),
+        ("5", "not valid YAML"),
         ("", "required, but missing"),
         ("!!python/object/apply:os.getcwd []\n", "not valid YAML"),
         ("title: ${nowhere}\n", "not valid YAML"),
