@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -227,6 +228,7 @@ def _carry_out(
         header, rows = pipeline.forecast(opened, stage)
         print_table(header, rows)
         return folder
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's Ctrl-C
     try:
         pipeline.carry_out(opened, checked, stage, rerun=rerun, cache=cache)
     except KeyboardInterrupt as error:  # between trainings, which save by themselves

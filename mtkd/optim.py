@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mtkd.recipe.schema import TrainingSettings
 
-_LAYER = re.compile(r"\.(?:layers?|h|blocks?|block)\.(\d+)\.")
+_LAYER = re.compile(r"\.(?:layers?|albert_layers|h|blocks?)\.(\d+)\.")
 
 
 class DecoupledAdamax(torch.optim.Adamax):

@@ -135,8 +135,11 @@ def test_a_dry_run_makes_nothing(
     assert code_of(monkeypatch, "run", recipe, "--run-dir", str(place), "--dry-run") == 0
     shown = capsys.readouterr().out
     assert not place.exists()
-    student = next(line for line in shown.splitlines() if line.split()[1:2] == ["student"])
-    assert student.split()[2:4] == ["missing", "12"]  # 4 tasks of 48 rows, in batches of 16
+    lines = {line.split()[1]: line.split() for line in shown.splitlines() if len(line.split()) > 2}
+    student = lines["student"]
+    encoder = next(place for place in lines if place.endswith("uncased/rte"))
+    assert lines[encoder][2:4] == ["missing", "88"]  # 48 + 24 + 16 rows
+    assert student[2:4] == ["missing", "12"]  # 4 tasks of 48 rows, in batches of 16
 
 
 def test_validate_compares_a_capped_submission_with_its_test_files(

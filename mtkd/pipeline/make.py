@@ -20,7 +20,7 @@ from mtkd.artifacts import (
     publish,
     write_file,
 )
-from mtkd.errors import RunDirError, RunFailed, UserError
+from mtkd.errors import MtkdError, RunDirError, RunFailed, UserError
 from mtkd.pipeline.cache import fetch, share
 from mtkd.pipeline.processes import Processes
 from mtkd.pipeline.status import Status, inputs_of, statuses, unit_status
@@ -66,32 +66,47 @@ def carry_out(
     wanted = list(STAGES)[: list(STAGES).index(last) + 1]
     if not rerun:
         _refuse_dear(statuses(run), wanted)
-    if processes.main:
-        with _disk_errors_explained(run.folder):
-            save_recipe(recipe, run.folder)
-    for stage in wanted:
-        processes.wait()  # the stage before is on disk, for all processes to look at
-        for unit in STAGES[stage](run):
-            status = unit_status(run, unit)
-            if status.state == "stale":
-                log.info("%s: stale: %s", unit.place, status.why)
-            processes.wait()  # nobody makes it before all have looked
-            if status.state != "done":
-                with _disk_errors_explained(run.folder / unit.place):
+    with _disk_errors_explained(run.folder), _recipe_kept(recipe, run.folder, processes):
+        for stage in wanted:
+            processes.wait()  # the stage before is on disk, for all processes to look at
+            for unit in STAGES[stage](run):
+                status = unit_status(run, unit)
+                if status.state == "stale":
+                    log.info("%s: stale: %s", unit.place, status.why)
+                processes.wait()  # nobody makes it before all have looked
+                if status.state != "done":
                     _make(run, unit, cache, processes)
-                processes.wait()
+                    processes.wait()
+
+
+@contextlib.contextmanager
+def _recipe_kept(recipe: GlueRecipe, folder: Path, processes: Processes) -> Iterator[None]:
+    """Keep the recipe in the run directory, but the one before where this one was in error."""
+    path = folder / RUN_RECIPE
+    before = path.read_bytes() if path.is_file() else None
+    if processes.main:
+        save_recipe(recipe, folder)
+    try:
+        yield
+    except UserError:
+        if processes.main and before is not None:
+            write_file(path, before)
+        elif processes.main and [p.name for p in folder.iterdir()] == [RUN_RECIPE]:
+            shutil.rmtree(folder)
+        raise
 
 
 def _make(run: Run, unit: Unit, cache: Path | None, processes: Processes) -> None:
     place, staged = run.folder / unit.place, run.folder / _PARTIAL / unit.place
     manifest = Manifest(unit.stage, inputs_of(run, unit), 0.0, 0, environment())
-    shared = cache / unit.stage / manifest.fingerprint if cache is not None else None
+    shared = cache / unit.place / manifest.fingerprint if cache is not None else None
+    spent = 0.0
     if processes.main:
         if shared is not None and shared.is_dir():
             log.info("%s: from the cache", unit.place)
             fetch(shared, staged, place)
         else:
-            _set_up(staged, manifest.fingerprint, is_file=_is_file(unit))
+            spent = _set_up(staged, manifest.fingerprint, is_file=_is_file(unit))
     processes.wait()
     if unit_status(run, unit).state == "done":
         return
@@ -103,12 +118,16 @@ def _make(run: Run, unit: Unit, cache: Path | None, processes: Processes) -> Non
         except UserError:  # nothing to go on from: the same input would fail again
             _clear_away(staged)
             raise
+        except BaseException:
+            if processes.main:
+                _note(staged, manifest.fingerprint, spent + time.monotonic() - started)
+            raise
     processes.wait()
     if not processes.main:
         return
     manifest = dataclasses.replace(
         manifest,
-        seconds=round(time.monotonic() - started, 3),
+        seconds=round(spent + time.monotonic() - started, 3),
         peak_memory_mb=peak_memory_mb(),
         notes=notes,
     )
@@ -141,18 +160,28 @@ def _is_file(unit: Unit) -> bool:
 
 
 def _mark(staged: Path) -> Path:
-    """Return the file that says what the attempt in `staged` is made from."""
+    """Return the file that says what the attempt in `staged` is made from, and its cost so far."""
     return staged.with_name(f"{staged.name}.fingerprint")
 
 
-def _set_up(staged: Path, fingerprint: str, *, is_file: bool) -> None:
-    """Make an empty place to build in, or leave an interrupted attempt at the same artefact."""
+def _set_up(staged: Path, fingerprint: str, *, is_file: bool) -> float:
+    """Make an empty place to build in, or leave an interrupted attempt at the same artefact.
+
+    Returns: seconds that the attempt has taken so far.
+    """
     mark = _mark(staged)
-    if mark.is_file() and mark.read_text("utf-8") == fingerprint and not is_file:
-        return
+    if mark.is_file() and not is_file:
+        before, _, seconds = mark.read_text("utf-8").partition(" ")
+        if before == fingerprint:
+            return float(seconds)
     shutil.rmtree(staged, ignore_errors=True)
     (staged.parent if is_file else staged).mkdir(parents=True, exist_ok=True)
-    write_file(mark, fingerprint.encode())
+    _note(staged, fingerprint, 0.0)
+    return 0.0
+
+
+def _note(staged: Path, fingerprint: str, seconds: float) -> None:
+    write_file(_mark(staged), f"{fingerprint} {seconds:.3f}".encode())
 
 
 def _clear_away(staged: Path) -> None:
@@ -170,11 +199,21 @@ def _clear_away(staged: Path) -> None:
 def _disk_errors_explained(place: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    except MtkdError:
+        raise
+    except Exception as error:  # safetensors and tokenizers have errors of their own for it
+        if _is_disk_full(error):
             raise RunFailed(f"{place}: the disk is full; make room and run the same command again"
                             ) from error  # fmt: skip
+        if not isinstance(error, OSError):
+            raise
         if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS} and error.filename:
             raise RunDirError(f"{error.filename}: cannot be written ({error.strerror}); choose "
                               "another place with --run-dir") from error  # fmt: skip
         raise
+
+
+def _is_disk_full(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return f"os error {errno.ENOSPC}" in str(error) or f"os error {errno.EDQUOT}" in str(error)

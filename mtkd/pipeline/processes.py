@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 
 
 class Processes:
@@ -13,7 +14,8 @@ class Processes:
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             from accelerate import PartialState
 
-            self._state = PartialState()
+            # the others wait while the main process prepares: hours, for all of GLUE from the hub
+            self._state = PartialState(timeout=timedelta(hours=24))
 
     @property
     def main(self) -> bool:

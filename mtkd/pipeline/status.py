@@ -52,35 +52,35 @@ def statuses(run: Run) -> dict[str, list[Status]]:
 
 
 def forecast(run: Run, last: str) -> tuple[list[str], list[list[str]]]:
-    """Return a table of what would be made up to `last`: state, updates, disk and time.
+    """Return a table of what would be made up to `last`: state, rows, updates, disk and time.
 
     Time is what the artefact took before, or for trainings the updates at the pace of the run's
     finished ones.
     """
     found = statuses(run)
     pace = _seconds_per_step(run, found)
-    header = ["stage", "artefact", "state", "steps", "disk MB", "minutes"]
-    rows = []
-    for stage in list(STAGES)[: list(STAGES).index(last) + 1]:
-        for status in found[stage]:
-            steps = None if status.state == "done" else status.unit.steps()
-            seconds = (
-                status.seconds
-                if status.seconds is not None or steps is None or (pace is None)
-                else pace * steps
-            )
-            disk = status.unit.disk / 1e6 if status.state != "done" else 0
-            rows.append(
-                [
-                    stage,
-                    status.unit.place,
-                    status.state,
-                    "" if steps is None else str(steps),
-                    f"{disk:.0f}" if disk else "",
-                    "" if seconds is None or status.state == "done" else f"{seconds / 60:.1f}",
-                ]
-            )
-    return header, rows
+    header = ["stage", "artefact", "state", "rows", "steps", "disk MB", "minutes"]
+    table = [
+        [stage, status.unit.place, status.state, *_costs(status, pace)]
+        for stage in list(STAGES)[: list(STAGES).index(last) + 1]
+        for status in found[stage]
+    ]
+    return header, table
+
+
+def _costs(status: Status, pace: float | None) -> list[str]:
+    """Return rows, steps, disk in MB and minutes of an artefact that is to be made."""
+    if status.state == "done":
+        return ["", "", "", ""]
+    rows, steps, seconds = status.unit.rows(), status.unit.steps(), status.seconds
+    if seconds is None and steps is not None and pace is not None:
+        seconds = pace * steps
+    return [
+        "" if rows is None else str(rows),
+        "" if steps is None else str(steps),
+        f"{status.unit.disk / 1e6:.0f}" if status.unit.disk else "",
+        "" if seconds is None else f"{seconds / 60:.1f}",
+    ]
 
 
 def inputs_of(run: Run, unit: Unit) -> dict[str, Any]:

@@ -13,7 +13,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 
 def _plain_name(name: str) -> str:
-    reserved = {"ensemble", "student", "baseline", "student_finetuned", "baseline_finetuned"}
+    reserved = {
+        "majority",
+        "ensemble",
+        "student",
+        "baseline",
+        "student_finetuned",
+        "baseline_finetuned",
+    }
     if name != PurePath(name).name or name.startswith(".") or len(name) > 80:
         raise ValueError("a name becomes a folder: no '/', no leading '.', at most 80 characters")
     if name != name.strip() or not name.isprintable() or name.endswith((".json", ".zip")):

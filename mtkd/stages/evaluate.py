@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mtkd.errors import RunDirError
 from mtkd.metrics import is_constant, majority, score
-from mtkd.soft_labels import as_logits, read_store
+from mtkd.soft_labels import as_logits, join, read_store
 from mtkd.stages.distill import finetuned_place, shared_tasks
 from mtkd.stages.fit import soft_labels_place
 from mtkd.stages.predictions import predictions_place, predictions_unit, read_predictions
@@ -101,11 +102,14 @@ def _score_split(
     if run.recipe.teachers is not None and name in run.recipe.teachers.tasks:
         found = {c.name: name for c in kept_candidates(run)} | found
         store = read_store(run.folder / soft_labels_place(name) / f"{split}.parquet")
-        logits = as_logits(task, store.targets)
+        temperature = run.recipe.soft_labels.temperature
+        soft = join(store, task, data.guids, prepared.fingerprint(split), temperature)
+        logits = as_logits(task, soft.targets)
         results["ensemble"][key] = score(task, logits, data.labels, split)
     for model in found:
         guids, logits = read_predictions(run, model, name, split)
-        assert guids == data.guids  # both come from the same prepared split
+        if guids != data.guids:
+            raise RunDirError(f"{model} on {key}: predictions for other rows; delete predictions/")
         results[model][key] = score(task, logits, data.labels, split)
         if is_constant(task, logits):
             log.warning("%s says the same of every row of %s", model, key)

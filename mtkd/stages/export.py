@@ -33,8 +33,7 @@ _HEADS = {
 def export_task(run: Run, task: str, to: Path, model: str | None = None) -> str:
     """Write the checkpoint and return the place in the run that it was made from.
 
-    The best checkpoint of the task is used where one was kept. Logits are compared before anything
-    is written: they agree to 1e-5.
+    Logits are compared before anything is written: they agree to 1e-5.
 
     Raises: RunDirError: no such model or task in the run, or `to` is there already. EncoderError:
         transformers has no class for that head.
@@ -42,8 +41,7 @@ def export_task(run: Run, task: str, to: Path, model: str | None = None) -> str:
     place = _place(run, task, model)
     if to.exists():
         raise RunDirError(f"{to}: is there already; name a directory that is not")
-    best = run.folder / place / "best" / task
-    folder = best if best.is_dir() else run.folder / place
+    folder = run.folder / place
     ours = MultiTaskModel.load(folder)
     theirs = _plain(ours, task, place)
     _compare(ours, theirs, task, place)

@@ -15,6 +15,7 @@ from mtkd.artifacts import file_sha256
 from mtkd.batching import steps_per_epoch
 from mtkd.devices import start_accelerator
 from mtkd.encoders import load_tokenizer, weights_size
+from mtkd.errors import EncoderError
 from mtkd.inference import predict
 from mtkd.metrics import is_constant, score, task_score
 from mtkd.model import MultiTaskModel, add_head, build_model
@@ -63,6 +64,7 @@ def fit_unit(run: Run, fit: Fit) -> Unit:
     """Return the unit that trains a model and writes it in transformers' form."""
     settings: dict[str, Any] = {
         "seed": run.recipe.seed,
+        "seed names": list(fit.seed_names),
         "tasks": sorted(fit.tasks),
         **encoder_settings("encoder", fit.encoder),
         **training_settings(fit.training),
@@ -71,6 +73,7 @@ def fit_unit(run: Run, fit: Fit) -> Unit:
         task, head = run.tasks[name], fit.heads.get(name, HeadSettings())
         own = {**task.head.model_dump(), **head.model_dump(exclude_none=True)}
         settings |= flat_mapping(f"head {name}", own, set())
+        settings[f"metrics {name}"] = list(task.metrics)  # they choose the epoch that is kept
     if fit.soft:
         settings["distill_weight"] = fit.objective.distill_weight
         settings["anneal"] = fit.objective.anneal
@@ -141,6 +144,10 @@ def _start(run: Run, fit: Fit, seed: int) -> MultiTaskModel:
     if fit.start is None:
         return build_model(fit.encoder, tasks, fit.heads, seed)
     model = MultiTaskModel.load(run.folder / fit.start)
+    for name, task in tasks.items():
+        if name in model.heads and model.head_configs[name]["labels"] != list(task.labels):
+            raise EncoderError(f"{fit.start}: its head {name} has another label order than the "
+                               "card; train it anew with this card")  # fmt: skip
     for name in list(model.heads):
         if name not in tasks:
             del model.heads[name], model.head_configs[name]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mtkd.artifacts import file_sha256
-from mtkd.encoders import encoder_slug, load_tokenizer, tokenizer_sha256
+from mtkd.encoders import encoder_slug, load_tokenizer, max_positions, tokenizer_sha256
 from mtkd.errors import EncoderError, RunDirError
 from mtkd.examples import (
     Example,
@@ -69,15 +69,15 @@ def open_prepared(run: Run, encoder: str, task: str) -> Prepared:
 
 
 def count_rows(run: Run, encoder: str, task: Task, split: str) -> int | None:
-    """Return the rows of a split: as prepared, else counted in its file; None if on the hub."""
+    """Return the rows of a split, counted in its file; on the hub those prepared, or None."""
+    if _files(run, task):
+        found = sum(1 for _ in read_examples(task, split, run.recipe.data))
+        limit = _limit(run, split)
+        return found if limit is None else min(found, limit)
     place = run.folder / prepared_place(encoder, task.name)
-    if (place / _INFO).is_file():
-        return open_prepared(run, encoder, task.name).info["splits"][split]["rows"]
-    if not _files(run, task):
+    if not (place / _INFO).is_file():
         return None
-    found = sum(1 for _ in read_examples(task, split, run.recipe.data))
-    limit = _limit(run, split)
-    return found if limit is None else min(found, limit)
+    return open_prepared(run, encoder, task.name).info["splits"][split]["rows"]
 
 
 def units(run: Run) -> list[Unit]:
@@ -115,6 +115,7 @@ def _unit(run: Run, encoder: str, task: Task) -> Unit:
         settings=settings,
         needs=(),
         build=partial(_build, run, encoder, task),
+        rows=partial(_all_rows, run, encoder, task),
     )
 
 
@@ -135,7 +136,8 @@ def _files(run: Run, task: Task) -> dict[str, Path]:
 def _build(run: Run, encoder: str, task: Task, folder: Path) -> dict[str, Any]:
     data = run.recipe.data
     tokenizer = load_tokenizer(encoder)
-    length = min(data.max_length, tokenizer.model_max_length)
+    bounds = (tokenizer.model_max_length, max_positions(encoder) or data.max_length)
+    length = min(data.max_length, *bounds)
     if length < data.max_length:
         log.info("%s takes at most %d word pieces", encoder, length)
     splits: dict[str, Any] = {}
@@ -164,3 +166,9 @@ def _capped(run: Run, task: Task, split: str, rows: Iterator[Example]) -> Iterat
 
 def _limit(run: Run, split: str) -> int | None:
     return getattr(run.recipe.data.max_rows, split.split("_")[0], None)
+
+
+def _all_rows(run: Run, encoder: str, task: Task) -> int | None:
+    there = [split for split in task.splits if has_split(task, split, run.recipe.data)]
+    counts = [count_rows(run, encoder, task, split) for split in there]
+    return None if None in counts else sum(count or 0 for count in counts)

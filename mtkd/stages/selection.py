@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from mtkd.errors import RunDirError
 from mtkd.recipe import Candidate
 from mtkd.stages.unit import Run
 
@@ -20,5 +21,8 @@ def kept_candidates(run: Run) -> list[Candidate]:
     path = run.folder / SELECTION
     if not path.is_file():
         return list(teachers.candidates[: teachers.select.keep])
-    kept = json.loads(path.read_text("utf-8"))["kept"]
+    try:
+        kept = json.loads(path.read_text("utf-8"))["kept"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunDirError(f"{path}: cannot be read ({error}); delete it and run again") from error
     return [candidate for candidate in teachers.candidates if candidate.name in kept]

@@ -38,9 +38,10 @@ class Unit:
     place: path in the run directory. settings: the recipe's keys that shape it, and their values.
     needs: places of artefacts that it is made from. build: makes it in an empty folder (or one
     that holds an interrupted attempt) and returns notes for the manifest. all_processes: whether
-    every process takes part, or only the main one. steps: counts the updates of a training, or
-    returns None where that cannot be known yet; disk: bytes that it will take, where that is much.
-    version: raised when the code changes what is made, so that older artefacts become stale.
+    every process takes part, or only the main one. rows, steps: count the rows that it reads and
+    the updates that it trains; None where there are none, or before rows of the hub are fetched.
+    disk: bytes that it will take, where that is much. version: raised when the code changes what
+    is made, so that older artefacts become stale.
     """
 
     stage: str
@@ -49,6 +50,7 @@ class Unit:
     needs: tuple[str, ...]
     build: Callable[[Path], dict[str, Any]]
     all_processes: bool = False
+    rows: Callable[[], int | None] = lambda: None
     steps: Callable[[], int | None] = lambda: None
     disk: int = 0
     version: int = 1

@@ -13,9 +13,9 @@ SPLIT_KINDS = ("train", "dev", "test", "unlabelled")
 
 
 def _task_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", name):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}", name):
         raise ValueError(
-            "a name becomes a folder: letters, digits, '_', '-' and '.', at most 80, the first a "
+            "a name becomes a folder: letters, digits, '_' and '-', at most 80, the first a "
             f"letter or digit; found {name!r}"
         )
     return name

@@ -27,12 +27,20 @@ def plan_tasks(recipe: GlueRecipe) -> tuple[GlueRecipe, dict[str, Task]]:
 
     Raises: RecipeError: naming all that does not fit at once. CardError: a card is wrong.
     """
+    from torch import nn  # seconds to import, and not needed to list tasks
+
     tasks: dict[str, Task] = {}
     faults: list[str] = []
     for source in recipe.tasks:
         task = load_task(source)
         if task.name in tasks:
             faults.append(f"tasks: {task.name} stands twice")
+        if hasattr(nn.ModuleDict, task.name):
+            faults.append(f"tasks: {source}: {task.name} cannot be the name of a head, as torch "
+                          "has it for something else; rename the task")  # fmt: skip
+        if len(task.train_splits) > 1:
+            faults.append(f"tasks: {task.name} has {len(task.train_splits)} train splits; put "
+                          "their rows into one")  # fmt: skip
         tasks[task.name] = task
     for task in tasks.values():
         if task.head_of is not None and task.head_of not in tasks:

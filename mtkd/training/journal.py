@@ -101,7 +101,7 @@ class Journal:
         self._write(lines)
         assert self._bar is not None
         shown = " ".join(f"{task} {loss:.3f}" for task, loss in sorted(self._smooth.items()))
-        self._bar.set_postfix_str(f"lr {lines[-1]['lr']:.1e}, loss {shown}")
+        self._bar.set_postfix_str(f"lr {lines[-1]['lr']:.1e}, loss {shown}", refresh=False)
 
     def evaluation(self, step: int, epoch: int, metrics: Mapping[str, Mapping[str, float]]) -> None:
         """Write an evaluation's line."""
@@ -117,7 +117,7 @@ class Journal:
 
     def _refuse(self, line: dict[str, Any], rows: NDArray[Any], loss: float, norm: float) -> None:
         guids = self._tasks[line["task"]].rows.guids
-        names = ", ".join(guids[row] for row in rows[:8]) + (", ..." if len(rows) > 8 else "")
+        names = ", ".join(guids[row] for row in rows)
         raise Diverged(
             f"{self._title}: loss {loss}, gradient norm {norm} at step {line['step']}, task "
             f"{line['task']}, on {len(rows)} rows: {names}. Nothing after the last save is kept; "

@@ -1,26 +1,16 @@
 """The example of the README: one card and files of one's own, no code."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from mtkd.examples import read_examples
 from mtkd.recipe.schema import DataSettings
 from mtkd.task import load_task
 
-CARD = """\
-name: tickets
-title: Is a support ticket urgent?
-kind: classification
-texts: [subject, body]
-label: urgency
-labels: [can_wait, urgent]
-file_labels: ["no", "yes"]       # how the files write them, in the same order
-positive: urgent                 # the class that F1 is of
-metrics: [accuracy, f1]
-files:
-  train: {path: tickets/train.csv, id: ticket}
-  dev: {path: tickets/dev.tsv, columns: {urgency: urgent?}}
-  test: {path: tickets/new.jsonl, id: ticket, labelled: false}
-"""
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+CARD = next(block for block in re.findall(r"```yaml\n(.*?)```", README, re.S) if "tickets" in block)
 FILES = {
     "train.csv": 'ticket,subject,body,urgency\nA1,"Down, again","All of it\nis down",yes\n',
     "dev.tsv": 'body\tsubject\turgent?\nA 6" screen\tHow large?\tno\n',

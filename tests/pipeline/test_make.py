@@ -7,13 +7,18 @@ import errno
 import hashlib
 import json
 import shutil
+import time
 import zipfile
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from safetensors import SafetensorError
 
-from mtkd.errors import RunDirError, RunFailed
+from mtkd.artifacts import read_manifest
+from mtkd.errors import DataError, EncoderError, RunDirError, RunFailed, StoreError
 from mtkd.pipeline import carry_out, open_run, statuses
 from mtkd.pipeline.status import unit_status
 from mtkd.recipe import load_recipe
@@ -182,6 +187,99 @@ def test_a_cache_shares_finished_artefacts_between_runs(
     assert sha256(first.folder / place) == sha256(second.folder / place)
 
 
+def test_the_cache_keeps_candidates_apart_that_differ_only_by_name(
+    tiny_recipe: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    candidates = [f"{{name: {name}, encoder: '{tiny_encoder}'}}" for name in "ab"]
+    loaded = load_recipe(
+        str(tiny_recipe),
+        [f"teachers.candidates=[{','.join(candidates)}]", "teachers.refine=false", "tasks=[rte]",
+         "teachers.tasks=[rte]", "teachers.select.by=[]"],
+    )  # fmt: skip
+    run = open_run(loaded, tmp_path / "run")
+    carry_out(run, loaded, "teach", cache=tmp_path / "cache")
+    weights = [sha256(run.folder / f"teachers/{name}/rte/model.safetensors") for name in "ab"]
+    assert weights[0] != weights[1]
+
+
+def test_the_cache_keeps_student_and_baseline_apart(tiny_recipe: Path, tmp_path: Path) -> None:
+    text = tiny_recipe.read_text()
+    start, end = text.index("teachers:"), text.index("student:")
+    plain = tmp_path / "plain.yaml"
+    plain.write_text((text[:start] + text[end:]).replace("name: tiny", "name: plain"))
+    loaded = load_recipe(str(plain), ["tasks=[rte]", "student.finetune=false"])
+    run = open_run(loaded, tmp_path / "run")
+    carry_out(run, loaded, "distill", cache=tmp_path / "cache")
+    assert (run.folder / "baseline" / "model.safetensors").is_file()
+
+
+def test_soft_labels_of_rows_in_another_order_are_not_scored(
+    copied_run: Run, tiny_recipe: Path
+) -> None:
+    path = copied_run.folder / "soft_labels" / "rte" / "dev.parquet"
+    table = pq.read_table(path)
+    rows = table.to_pandas()
+    rows["guid"] = [f"{guid}x" for guid in rows["guid"]]
+    other = pa.Table.from_pandas(rows, schema=table.schema, preserve_index=False)
+    pq.write_table(other, path)
+    shutil.rmtree(copied_run.folder / "evaluation")
+    with pytest.raises(StoreError, match="no soft label for 24 rows"):
+        carried_out(tiny_recipe, copied_run.folder)
+
+
+def test_an_encoders_config_makes_what_comes_from_it_stale(
+    copied_run: Run, tiny_recipe: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    other = tmp_path / Path(tiny_encoder).name
+    shutil.copytree(tiny_encoder, other)
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps({**config, "hidden_act": "relu"}))
+    found = states(reopened(copied_run, tiny_recipe, f"student.encoder={other}"))
+    assert found["student"] == "stale"
+    assert found["refined/uncased-0.1"] == "done"
+
+
+def test_an_override_in_error_leaves_the_recipe_of_the_run(
+    copied_run: Run, tiny_recipe: Path
+) -> None:
+    before = (copied_run.folder / "recipe.yaml").read_bytes()
+    with pytest.raises(DataError, match="cannot be computed"):
+        carried_out(tiny_recipe, copied_run.folder, "data.max_rows.dev=1")
+    assert (copied_run.folder / "recipe.yaml").read_bytes() == before
+    assert not (copied_run.folder / ".partial").exists()
+
+
+def test_a_disk_that_fills_up_under_safetensors_is_named(
+    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise SafetensorError('Io(Os { code: 28, message: "No space left on device" }) os error 28')
+
+    monkeypatch.setattr("mtkd.model.save_file", full)
+    with pytest.raises(RunFailed, match="disk is full"):
+        carried_out(tiny_recipe, tmp_path / "tiny", "tasks=[rte]", "teachers.tasks=[rte]",
+                    "teachers.select.by=[rte]", last="refine")  # fmt: skip
+
+
+def test_the_time_of_an_interrupted_attempt_counts(
+    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides = ("tasks=[rte]", "teachers.tasks=[rte]", "teachers.select.by=[rte]")
+
+    def slow(*_: object, **__: object) -> None:
+        time.sleep(0.7)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mtkd.stages.fit.build_model", slow)
+        with pytest.raises(KeyboardInterrupt):
+            carried_out(tiny_recipe, tmp_path / "tiny", *overrides, last="refine")
+    run = carried_out(tiny_recipe, tmp_path / "tiny", *overrides, last="refine")
+    manifest = read_manifest(run.folder / "refined" / "uncased-0.1")
+    assert manifest is not None
+    assert manifest.seconds > 0.7
+
+
 def test_a_directory_of_another_recipe_is_refused(copied_run: Run, tiny_recipe: Path) -> None:
     with pytest.raises(RunDirError, match="holds a run of tiny"):
         reopened(copied_run, tiny_recipe, "name=other")
@@ -265,5 +363,5 @@ def test_a_head_with_another_label_order_is_refused(copied_run: Run, tiny_recipe
     content["mtkd"]["heads"]["rte"]["labels"].reverse()
     config.write_text(json.dumps(content))
     shutil.rmtree(copied_run.folder / "predictions" / "student_finetuned" / "rte")
-    with pytest.raises(Exception, match="has labels"):
+    with pytest.raises(EncoderError, match="has labels"):
         carried_out(tiny_recipe, copied_run.folder)
