@@ -24,18 +24,19 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Multi-task knowledge distillation: data, teachers, soft labels, student, submission.",
+    help="Multi-task knowledge distillation: data, teachers, soft labels, student, submission. "
+    "A stage's command also makes whatever the stage needs that is missing or stale.",
 )
 
-_STAGES = {
-    "prepare": "Read every task's rows and tokenise them.",
-    "refine": "Train every candidate teacher on all tasks at once.",
-    "select": "Keep the candidates that score best on dev.",
-    "teach": "Fine-tune each kept candidate on each task that gets soft labels.",
-    "soften": "Write the teachers' averaged predictions: the soft labels.",
-    "distill": "Train the student on soft and gold labels, and its baseline.",
-    "evaluate": "Score teachers, ensemble, baseline and student on dev.",
-    "submit": "Write the GLUE submission.",
+_COMMANDS = {  # and the stage that each ends with
+    "run": ("submit", "Run the whole pipeline; what is done already is not done again."),
+    "prepare": ("prepare", "Read every task's rows and tokenise them."),
+    "refine": ("refine", "Train every candidate teacher on all tasks at once."),
+    "select": ("select", "Keep the candidates that score best on dev."),
+    "teach": ("teach", "Fine-tune the kept candidates on each task with soft labels."),
+    "soften": ("soften", "Write the teachers' averaged predictions: the soft labels."),
+    "distill": ("distill", "Train the student on soft and gold labels, and a baseline."),
+    "submit": ("submit", "Write the GLUE submission."),
 }
 
 Recipe = Annotated[str, typer.Argument(help="A built-in recipe, a YAML file, or a run directory.")]
@@ -65,20 +66,7 @@ def main() -> None:
         sys.exit(error.exit_code)
 
 
-@app.command()
-def run(
-    recipe: Recipe,
-    overrides: Overrides = None,
-    run_dir: RunDir = None,
-    dry_run: DryRun = False,
-    rerun: Rerun = False,
-    cache_dir: CacheDir = None,
-) -> None:
-    """Run the whole pipeline; what is done already is not done again."""
-    _carry_out("submit", recipe, overrides, run_dir, dry_run, rerun, cache_dir)
-
-
-def _add_stage(stage: str, text: str) -> None:
+def _add_command(name: str, last: str, text: str) -> None:
     def command(
         recipe: Recipe,
         overrides: Overrides = None,
@@ -87,12 +75,17 @@ def _add_stage(stage: str, text: str) -> None:
         rerun: Rerun = False,
         cache_dir: CacheDir = None,
     ) -> None:
-        _carry_out(stage, recipe, overrides, run_dir, dry_run, rerun, cache_dir)
+        _carry_out(last, recipe, overrides, run_dir, dry_run, rerun, cache_dir)
 
-    app.command(stage, help=f"{text} With whatever it needs that is missing or stale.")(command)
+    app.command(name, help=text)(command)
 
 
-def _evaluate(
+for _name, (_last, _text) in _COMMANDS.items():
+    _add_command(_name, _last, _text)
+
+
+@app.command(help="Score teachers, ensemble, baseline and student on dev.")
+def evaluate(
     recipe: Recipe,
     overrides: Overrides = None,
     run_dir: RunDir = None,
@@ -101,18 +94,10 @@ def _evaluate(
     cache_dir: CacheDir = None,
     as_json: Json = False,
 ) -> None:
+    """Score all models; with --json print evaluation/metrics.json."""
     folder = _carry_out("evaluate", recipe, overrides, run_dir, dry_run, rerun, cache_dir, as_json)
     if as_json and not dry_run and _is_main_process():
         print((folder / "evaluation" / "metrics.json").read_text("utf-8"), end="")
-
-
-for _stage, _text in _STAGES.items():
-    if _stage == "evaluate":
-        app.command(_stage, help=f"{_text} With whatever it needs that is missing or stale.")(
-            _evaluate
-        )
-    else:
-        _add_stage(_stage, _text)
 
 
 @app.command()

@@ -11,12 +11,11 @@ from mtkd.losses.gold_cross_entropy import NO_LABEL, gold_cross_entropy
 from mtkd.losses.kd_kl_divergence import kd_kl_divergence
 from mtkd.losses.listwise_ranking import listwise_ranking
 from mtkd.losses.mixed import mix
-from mtkd.losses.soft_cross_entropy import check_probabilities, soft_cross_entropy
+from mtkd.losses.soft_cross_entropy import soft_cross_entropy
 from mtkd.losses.squared_error import squared_error
 
 __all__ = [
     "NO_LABEL",
-    "check_probabilities",
     "gold_cross_entropy",
     "kd_kl_divergence",
     "listwise_ranking",

@@ -6,10 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mtkd.errors import ShapeError, StoreError
 from mtkd.losses.checks import expect_logits, expect_shape, expect_temperature
-
-TOLERANCE = 1e-3  # of a row's sum: float32 probabilities of many classes are off by 1e-6 or so
 
 
 def soft_cross_entropy(logits: Tensor, probs: Tensor, temperature: float) -> Tensor:
@@ -22,7 +19,7 @@ def soft_cross_entropy(logits: Tensor, probs: Tensor, temperature: float) -> Ten
 
     A row whose probabilities are NaN (no soft label) has loss NaN and gradient zero, so that `mix`
     can leave it out. Whether rows sum to 1 is not looked at here, since that would make a GPU
-    wait in each step; `check_probabilities` does, once.
+    wait in each step; `mtkd.soft_labels` does, when it reads a store.
 
     Args:
         logits: the student's, (batch, classes).
@@ -42,26 +39,3 @@ def soft_cross_entropy(logits: Tensor, probs: Tensor, temperature: float) -> Ten
     known = probs.masked_fill(missing.unsqueeze(-1), 0.0)
     losses = -(known * F.log_softmax(logits / temperature, dim=-1)).sum(dim=-1) * temperature**2
     return losses.masked_fill(missing, torch.nan)
-
-
-def check_probabilities(probs: Tensor) -> None:
-    """Refuse rows that are not probability distributions; they are most likely logits.
-
-    Call it once, when soft labels are joined to rows, on the rows that have soft labels: it makes
-    a GPU wait.
-
-    Args: probs: (rows, classes).
-    Raises: ShapeError: when it has not two dimensions. StoreError: when an entry is negative or
-        NaN, or a row's sum is off 1 by more than `TOLERANCE`; the message gives the first such row.
-    """
-    if probs.dim() != 2:
-        raise ShapeError(f"probs: expected (rows, classes), got {tuple(probs.shape)}")
-    fine = (probs >= 0).all(dim=-1) & ((probs.sum(dim=-1) - 1).abs() <= TOLERANCE)
-    if not fine.all():
-        row = int((~fine).nonzero()[0])
-        entries = ", ".join(f"{entry:.4g}" for entry in probs[row].tolist())
-        raise StoreError(
-            f"soft labels, row {row}: expected probabilities that are not negative and sum to 1, "
-            f"got [{entries}]; {int((~fine).sum())} of {len(probs)} rows are like that. Are these "
-            "logits? Make them anew with `mtkd soften`"
-        )

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mtkd.errors import ShapeError, StoreError
-from mtkd.losses import check_probabilities, gold_cross_entropy, soft_cross_entropy
+from mtkd.errors import ShapeError
+from mtkd.losses import gold_cross_entropy, soft_cross_entropy
 
 
 def _tensor(*rows: list[float]) -> Tensor:
@@ -82,27 +82,3 @@ def test_soft_labels_of_another_shape_are_refused(shape: tuple[int, ...]) -> Non
 def test_a_temperature_not_above_0_is_refused(temperature: float) -> None:
     with pytest.raises(ValueError, match="temperature: expected a number above 0"):
         soft_cross_entropy(torch.zeros(1, 2), torch.full((1, 2), 0.5), temperature)
-
-
-def test_probabilities_pass_the_check_in_any_float() -> None:
-    probs = torch.randn(50, 3, generator=torch.Generator().manual_seed(1)).softmax(-1)
-    for dtype in (torch.float32, torch.float64):
-        check_probabilities(probs.to(dtype))
-    check_probabilities(torch.empty(0, 3))
-
-
-@pytest.mark.parametrize(
-    ("row", "shown"),
-    [
-        ([2.0, 1.0], r"\[2, 1\]"),
-        ([2.0, -1.0], r"\[2, -1\]"),
-        ([0.5, 0.49], r"\[0\.5, 0\.49\]"),
-        ([0.5, torch.nan], r"\[0\.5, nan\]"),
-        ([1.0, torch.inf], r"\[1, inf\]"),
-    ],
-)
-def test_logits_and_broken_rows_fail_the_check_with_the_row_named(
-    row: list[float], shown: str
-) -> None:
-    with pytest.raises(StoreError, match=rf"row 1: .*{shown}; 1 of 3 rows"):
-        check_probabilities(_tensor([0.3, 0.7], row, [1.0, 0.0]))
