@@ -213,11 +213,13 @@ def _carry_out(
         header, rows = pipeline.forecast(opened, stage)
         print_table(header, rows)
         return folder
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's Ctrl-C
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's Ctrl-C
     try:
         pipeline.carry_out(opened, checked, stage, rerun=rerun, cache=cache)
     except KeyboardInterrupt as error:  # between trainings, which save by themselves
         raise Interrupted("stopped; what was finished is kept") from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
     if stage in {"evaluate", "submit"} and not quiet and _is_main_process():
         _print_evaluation(opened)
     return folder

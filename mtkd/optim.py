@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -26,22 +26,18 @@ class DecoupledAdamax(torch.optim.Adamax):
 
     def __init__(self, params: Iterable[dict[str, Any]], lr: float) -> None:
         super().__init__(params, lr=lr, weight_decay=0.0)
+        # a hook, not a step() of its own: torch wraps each class's step, and would call the hooks
+        # that others register once for this class and once for its parent
+        self.register_step_pre_hook(_decay)
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Decay, then take Adamax's own step."""
-        loss = None
-        if closure is not None:  # first, since it says which weights have a gradient
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            kept = 1.0 - float(group["lr"]) * group["decoupled_decay"]
-            if kept != 1.0:
-                weights = [p for p in group["params"] if p.grad is not None]
-                if weights:
-                    torch._foreach_mul_(weights, kept)
-        super().step()
-        return loss
+
+@torch.no_grad()
+def _decay(optimizer: torch.optim.Optimizer, *_: object) -> None:
+    for group in optimizer.param_groups:
+        kept = 1.0 - float(group["lr"]) * group["decoupled_decay"]
+        weights = [p for p in group["params"] if p.grad is not None]
+        if kept != 1.0 and weights:
+            torch._foreach_mul_(weights, kept)
 
 
 def parameter_groups(model: nn.Module, settings: TrainingSettings) -> list[dict[str, Any]]:

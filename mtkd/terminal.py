@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 
+_FILE_WIDTH = 200  # a pipe or file has no width of its own, and folding would break lines up there
+
 
 def print_table(header: list[str], rows: list[list[str]]) -> None:
     """Print a table on stdout; columns of numbers are aligned on the right."""
@@ -19,8 +21,7 @@ def print_table(header: list[str], rows: list[list[str]]) -> None:
         table.add_column(title, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # as text: cells are no markup
-    # a pipe or file has no width of its own; folding a table there would only break it up
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    Console(width=None if sys.stdout.isatty() else _FILE_WIDTH).print(table)
 
 
 def log_to_stderr(level: int) -> None:

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from mtkd import encoders
+from mtkd.artifacts import file_sha256
 from mtkd.encoders import (
     configure,
     encoder_folder,
@@ -195,11 +196,11 @@ def test_the_hash_is_of_the_weights_and_the_other_of_the_tokenizer(tiny_encoder,
     assert tokenizer_sha256(str(copy)) != tokenizer_sha256(tiny_encoder)
 
 
-def test_all_shards_are_hashed(copy):
-    one = encoder_sha256(str(copy))
+def test_the_configuration_and_all_shards_are_hashed(copy):
     shutil.copy(copy / "model.safetensors", copy / "model-00002.safetensors")
-    encoder_sha256.cache_clear()
-    assert encoder_sha256(str(copy)) == f"{one}+{one}"
+    shard = file_sha256(copy / "model.safetensors")
+    expected = [file_sha256(copy / "config.json"), shard, shard]
+    assert encoder_sha256(str(copy)) == "+".join(expected)
 
 
 @pytest.mark.parametrize(
