@@ -105,5 +105,6 @@ def _compare(ours: MultiTaskModel, theirs: PreTrainedModel, task: str) -> None:
     found = theirs(input_ids=ids, attention_mask=mask).logits
     difference = (expected - found).abs().max().item()
     if difference > _TOLERANCE:
-        raise EncoderError(f"{task}: transformers' logits would differ by {difference:.1e}; nothing "
-                           "was exported")  # fmt: skip
+        raise EncoderError(
+            f"{task}: transformers' logits would differ by {difference:.1e}; nothing was exported"
+        )
