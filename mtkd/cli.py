@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mtkd import __version__
 from mtkd.errors import Interrupted, MtkdError, RunDirError
 from mtkd.terminal import log_to_stderr, print_table
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Multi-task knowledge distillation: data, teachers, soft labels, student, submission. "
@@ -100,6 +102,15 @@ def evaluate(
         print((folder / "evaluation" / "metrics.json").read_text("utf-8"), end="")
 
 
+@app.callback()
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
 @app.command()
 def status(
     recipe: Recipe, overrides: Overrides = None, run_dir: RunDir = None, as_json: Json = False
@@ -136,8 +147,11 @@ def validate(
     as_json: Json = False,
 ) -> None:
     """Check a submission as the GLUE server would: names, header, rows, indices, labels."""
+    from mtkd.recipe import RUN_RECIPE
     from mtkd.submission import validate as check
 
+    if (path / RUN_RECIPE).is_file():
+        raise RunDirError(f"{path}: a run directory; did you mean {path / 'submission.zip'}?")
     report = check(path, _test_ids(data) if data is not None else None)
     if as_json:
         print(json.dumps(report.to_json(), indent=2))
@@ -221,7 +235,7 @@ def _carry_out(
     finally:
         signal.signal(signal.SIGTERM, before)
     if stage in {"evaluate", "submit"} and not quiet and _is_main_process():
-        _print_evaluation(opened)
+        _print_evaluation(opened, with_submission=stage == "submit")
     return folder
 
 
@@ -266,15 +280,20 @@ def _verdict(report: Any) -> str:
         return f"{report.path}: the server would refuse it: {len(report.problems)} problem(s)"
     if report.complete:
         return f"{report.path}: valid and complete"
-    lacking = ", ".join(report.missing) or "rows"
-    return f"{report.path}: valid as far as it goes; partial, without {lacking}"
+    lacking = [f"without {', '.join(report.missing)}"] if report.missing else []
+    if short := [f.file for f in report.files if f.status == "partial"]:
+        lacking.append(f"with fewer rows than the official test sets in {', '.join(short)}")
+    return f"{report.path}: valid as far as it goes; partial, {' and '.join(lacking)}"
 
 
-def _print_evaluation(opened: Run) -> None:
-    from mtkd.stages.table import table_cells
+def _print_evaluation(opened: Run, with_submission: bool) -> None:
+    from mtkd.stages.table import LEGEND, table_cells
 
     content = json.loads((opened.folder / "evaluation" / "metrics.json").read_text("utf-8"))
     print_table(*table_cells(content, opened.tasks))
+    print(f"{LEGEND}\nEvery metric: {opened.folder / 'evaluation' / 'table.md'}")
+    if with_submission and (archive := opened.folder / "submission.zip").is_file():
+        print(f"Submission: {archive}")
 
 
 def _is_main_process() -> bool:

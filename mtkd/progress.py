@@ -23,4 +23,5 @@ def progress_bar(total: int, title: str, unit: str, *, shown: bool, done: int = 
         disable=not shown,
         leave=False,
         mininterval=_TERMINAL_SECONDS if sys.stderr.isatty() else _LOG_SECONDS,
+        delay=0 if sys.stderr.isatty() else _LOG_SECONDS,  # short ones leave no line in a log
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mtkd import cli
+from mtkd import __version__, cli
 from mtkd.stages import Run
 from tests.carry_out import carried_out
 
@@ -261,3 +261,17 @@ def test_ctrl_c_saves_says_how_to_go_on_and_changes_nothing(
     for name in ("model.safetensors", "log.jsonl", "metrics.json"):
         one, other = (tmp_path / run / "student" / name for run in ("whole", "cut"))
         assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_run_directory_is_no_submission_but_holds_one(
+    finished_run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code_of(monkeypatch, "validate", str(finished_run.folder)) == 2
+    assert "did you mean" in capsys.readouterr().err
+
+
+def test_the_version_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code_of(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out.strip() == __version__

@@ -11,6 +11,7 @@ from mtkd.artifacts import Manifest, read_manifest
 from mtkd.stages import STAGES, Run, Unit
 
 State = Literal["done", "missing", "stale"]
+_ARTEFACT = "artefact "  # before the place of an artefact, among what another is made from
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +31,8 @@ def unit_status(run: Run, unit: Unit) -> Status:
         return Status(unit, "missing")
     differences = list(_differences(manifest, inputs_of(run, unit)))
     if differences:
-        return Status(unit, "stale", "; ".join(differences[:3]), manifest.seconds)
+        more = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
+        return Status(unit, "stale", "; ".join(differences[:3]) + more, manifest.seconds)
     return Status(unit, "done", seconds=manifest.seconds)
 
 
@@ -88,18 +90,26 @@ def inputs_of(run: Run, unit: Unit) -> dict[str, Any]:
     inputs = {"code version": unit.version, **unit.settings}
     for need in unit.needs:
         manifest = read_manifest(run.folder / need)
-        inputs[f"artefact {need}"] = manifest.fingerprint if manifest else "missing"
+        inputs[f"{_ARTEFACT}{need}"] = manifest.fingerprint if manifest else "missing"
     # through JSON, so that it compares equal with what a manifest gives back
     return json.loads(json.dumps(inputs))
 
 
 def _differences(manifest: Manifest, inputs: dict[str, Any]) -> Iterator[str]:
-    for key in sorted({*manifest.inputs, *inputs}):
-        before, now = manifest.inputs.get(key), inputs.get(key)
-        if key.startswith("artefact ") and before != now:
-            yield f"{key.removeprefix('artefact ')} was made anew"
-        elif before != now:
+    """Say what differs: the recipe's keys first, as they are what the user has in hand."""
+    keys = sorted({*manifest.inputs, *inputs}, key=lambda key: (key.startswith(_ARTEFACT), key))
+    for key in keys:
+        before, now = manifest.inputs.get(key, "unset"), inputs.get(key, "unset")
+        if before == now:
+            continue
+        if not key.startswith(_ARTEFACT):
             yield f"{key}: {_short(before)} -> {_short(now)}"
+        elif now == "unset":
+            yield f"without {key.removeprefix(_ARTEFACT)}"
+        elif before == "unset":
+            yield f"with {key.removeprefix(_ARTEFACT)}"
+        else:
+            yield f"{key.removeprefix(_ARTEFACT)} was made anew"
 
 
 def _short(value: Any) -> str:

@@ -32,8 +32,7 @@ def units(run: Run) -> list[Unit]:
     """Return the folder of files, then the zip; nothing where no task has a test file."""
     model = submitted_model(run)
     tasks = [name for name in models(run)[model] if _has_test(run, name)]
-    if not tasks:
-        log.warning("no task has a test file, so there is no submission")
+    if not tasks:  # a card of one's own has no `submission`; predictions/ holds its test rows
         return []
     fill = run.recipe.submission.fill_missing
     files = Unit(

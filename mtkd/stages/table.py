@@ -9,7 +9,7 @@ from mtkd.metrics import glue_average, task_score
 from mtkd.task import Task
 
 _SHORT = {"accuracy": "acc", "f1": "F1", "matthews": "MCC", "pearson": "r", "spearman": "rho"}
-_LEGEND = (
+LEGEND = (
     "Cells: 100 x the mean of the task's metrics (Pearson and Spearman for stsb, accuracy and F1 "
     "for mrpc and qqp); change: student less baseline. Epochs and candidates were chosen on these "
     "same rows."
@@ -55,7 +55,7 @@ def markdown_table(content: Mapping[str, Any], tasks: Mapping[str, Task]) -> str
     """Return the table as Markdown, followed by every single metric."""
     header, rows = table_cells(content, tasks)
     lines = [_line(header), _line(["---"] * len(header)), *map(_line, rows), ""]
-    lines += [_LEGEND, "", "| model | dev | metrics |", "|---|---|---|"]
+    lines += [LEGEND, "", "| model | dev | metrics |", "|---|---|---|"]
     for model, found in content["models"].items():
         for key, metrics in found.items():
             text = ", ".join(f"{name} {100 * value:.2f}" for name, value in metrics.items())
@@ -72,4 +72,4 @@ def _percent(value: float | None) -> str:
 
 
 def _change(new: float | None, old: float | None) -> str:
-    return "" if new is None or old is None else f"{100 * (new - old):+.1f}"
+    return "" if new is None or old is None else f"{round(100 * (new - old), 1) + 0.0:+.1f}"

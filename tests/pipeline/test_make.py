@@ -365,3 +365,15 @@ def test_a_head_with_another_label_order_is_refused(copied_run: Run, tiny_recipe
     shutil.rmtree(copied_run.folder / "predictions" / "student_finetuned" / "rte")
     with pytest.raises(EncoderError, match="has labels"):
         carried_out(tiny_recipe, copied_run.folder)
+
+
+def test_the_reason_names_the_users_keys_first_and_says_what_is_left_out(
+    copied_run: Run, tiny_recipe: Path
+) -> None:
+    changed = reopened(copied_run, tiny_recipe, "tasks=[rte,stsb]", "teachers.select.by=[rte]",
+                       "student.distill_weight=1")  # fmt: skip
+    (student,) = [s for s in statuses(changed)["distill"] if s.unit.place == "student"]
+    assert student.why.startswith("distill_weight: 0.5 -> 1.0; ")
+    assert student.why.endswith("more")
+    (rte,) = [s for s in statuses(changed)["distill"] if s.unit.place == "student_finetuned/rte"]
+    assert rte.state == "stale"
