@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -124,6 +124,15 @@ def test_a_signal_saves_the_step_it_fell_into_and_stops(small: Small, tmp_path: 
     assert signal.getsignal(signal.SIGTERM) is handler
 
 
+@pytest.fixture
+def _sigint_as_on_a_terminal() -> Iterator[None]:
+    """A job started in the background ignores SIGINT, and its children do."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_sigint_as_on_a_terminal")
 def test_a_second_signal_does_not_wait(small: Small, tmp_path: Path) -> None:
     def twice() -> None:
         interrupt()
