@@ -302,3 +302,11 @@ def test_loading_a_recipe_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_readmes_own_recipe_is_one(tmp_path):
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", readme, re.S)
+    path = tmp_path / "mine.yaml"
+    path.write_text(next(block for block in blocks if "name: mine" in block))
+    plan_tasks(load_recipe(str(path)))
