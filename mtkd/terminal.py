@@ -8,6 +8,13 @@ import sys
 _FILE_WIDTH = 200  # a pipe or file has no width of its own, and folding would break lines up there
 
 
+def print_block(title: str, header: list[str], rows: list[list[str]]) -> None:
+    """Print a heading, and a table where there is one."""
+    print(title)
+    if header:
+        print_table(header, rows)
+
+
 def print_table(header: list[str], rows: list[list[str]]) -> None:
     """Print a table on stdout; columns of numbers are aligned on the right."""
     from rich.box import SIMPLE_HEAD

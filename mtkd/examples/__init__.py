@@ -3,6 +3,7 @@
 from mtkd.examples.cap import cap
 from mtkd.examples.example import Example
 from mtkd.examples.fingerprint import Fingerprint, fingerprint
+from mtkd.examples.folds import Fold, fold_numbers
 from mtkd.examples.prepared import PreparedSplit, SplitInfo, tokenise
 from mtkd.examples.read import has_split, read_examples, split_path
 from mtkd.examples.rows import ReadReport
@@ -10,11 +11,13 @@ from mtkd.examples.rows import ReadReport
 __all__ = [
     "Example",
     "Fingerprint",
+    "Fold",
     "PreparedSplit",
     "ReadReport",
     "SplitInfo",
     "cap",
     "fingerprint",
+    "fold_numbers",
     "has_split",
     "read_examples",
     "split_path",

@@ -86,13 +86,11 @@ def tokenise(
 
 
 class PreparedSplit:
-    """One tokenised split of one task: columns as arrays, batches as tensors."""
+    """One tokenised split of one task, or several as one: columns as arrays, batches as tensors."""
 
-    def __init__(self, path: Path, pad_token_id: int) -> None:
-        try:
-            self.dataset = datasets.Dataset.from_file(str(path))
-        except (OSError, pa.ArrowInvalid) as error:
-            raise RunDirError(f"{path}: cannot be read ({error}); delete {path.parent}") from error
+    def __init__(self, paths: Path | Sequence[Path], pad_token_id: int) -> None:
+        files = [paths] if isinstance(paths, Path) else paths
+        self.dataset = datasets.concatenate_datasets([_open(path) for path in files])
         self._pad_token_id = pad_token_id
         names = ("input_ids", "segments", "token_type_ids")
         self._inputs = self.dataset.select_columns(
@@ -105,7 +103,12 @@ class PreparedSplit:
     @cached_property
     def guids(self) -> list[str]:
         """Return the guid of every row."""
-        return self.dataset.data.column("guid").to_pylist()
+        return self.guid_column.to_pylist()
+
+    @property
+    def guid_column(self) -> pa.ChunkedArray:
+        """Return the guid of every row, (rows,) strings as they lie on disk."""
+        return self.dataset.data.column("guid")
 
     @cached_property
     def labels(self) -> NDArray[np.float64]:
@@ -131,6 +134,13 @@ class PreparedSplit:
     def gold(self, rows: Sequence[int] | NDArray[np.int64]) -> Tensor:
         """Return the gold labels of some rows, float32, NaN where unknown."""
         return torch.as_tensor(self.labels[rows], dtype=torch.float32)
+
+
+def _open(path: Path) -> datasets.Dataset:
+    try:
+        return datasets.Dataset.from_file(str(path))
+    except (OSError, pa.ArrowInvalid) as error:
+        raise RunDirError(f"{path}: cannot be read ({error}); delete {path.parent}") from error
 
 
 def _schema(has_types: bool) -> pa.Schema:

@@ -20,7 +20,7 @@ from mtkd.task import Task
 
 def has_split(task: Task, split: str, data: DataSettings) -> bool:
     """Return whether the split's file is there, or the card knows the split on the hub."""
-    if _is_on_hub(task, data):
+    if _is_on_hub(task, split, data):
         return task.hub is not None and split in task.hub.splits
     return split in task.files and split_path(task, split, data).is_file()
 
@@ -38,7 +38,7 @@ def read_examples(
         turn comes); the message names the file and line.
     """
     report = report or ReadReport()
-    if _is_on_hub(task, data):
+    if _is_on_hub(task, split, data):
         source, columns, rows = _open_hub(task, split)
     else:
         source, columns, rows = _open_file(task, split, data)
@@ -55,10 +55,13 @@ def split_path(task: Task, split: str, data: DataSettings) -> Path:
             f"{task.name}: the card has no file for the split {split!r}; it has "
             f"{', '.join(task.files) or 'none'}{did_you_mean(split, task.files)}"
         )
-    return _root(task, data) / task.files[split].path
+    path = Path(task.files[split].path)
+    return path if path.is_absolute() else _root(task, data) / path  # a recipe's own is absolute
 
 
-def _is_on_hub(task: Task, data: DataSettings) -> bool:
+def _is_on_hub(task: Task, split: str, data: DataSettings) -> bool:
+    if split in task.files and Path(task.files[split].path).is_absolute():
+        return False
     return not task.files or (task.folder is None and data.source == "hub")
 
 

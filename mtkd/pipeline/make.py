@@ -25,7 +25,7 @@ from mtkd.pipeline.cache import fetch, share
 from mtkd.pipeline.processes import Processes
 from mtkd.pipeline.status import Status, inputs_of, statuses, unit_status
 from mtkd.recipe import RUN_RECIPE, GlueRecipe, load_recipe, save_recipe
-from mtkd.stages import STAGES, Run, Unit
+from mtkd.stages import STAGES, Run, Unit, cost_of_folds
 from mtkd.task import plan_tasks
 
 _PARTIAL = ".partial"  # in the run directory: artefacts in the making
@@ -64,8 +64,12 @@ def carry_out(
     """
     processes = Processes()
     wanted = list(STAGES)[: list(STAGES).index(last) + 1]
+    found = statuses(run)
     if not rerun:
-        _refuse_dear(statuses(run), wanted)
+        _refuse_dear(found, wanted)
+    taught = "teach" not in wanted or all(status.state == "done" for status in found["teach"])
+    if processes.main and not taught and (cost := cost_of_folds(run)):
+        log.info(cost)
     with _disk_errors_explained(run.folder), _recipe_kept(recipe, run.folder, processes):
         for stage in wanted:
             processes.wait()  # the stage before is on disk, for all processes to look at

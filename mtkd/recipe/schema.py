@@ -167,10 +167,15 @@ class Candidate(EncoderSettings):
 
 
 class Select(Settings):
-    """Which candidates become teachers: the `keep` best by mean dev score on the tasks `by`."""
+    """Which candidates become teachers: `keep` of them, by dev score on the tasks `by`.
+
+    best: those with the highest mean score (the paper). greedy: one after another, whichever makes
+    the ensemble's score highest (Caruana et al. 2004), so that teachers that differ are preferred.
+    """
 
     by: tuple[str, ...] = ()
     keep: Count = 3
+    method: Literal["best", "greedy"] = "best"
 
 
 class Teachers(Settings):
@@ -189,6 +194,9 @@ class Teachers(Settings):
         names = [c.name for c in self.candidates]
         if twice := sorted({n for n in names if names.count(n) > 1}):
             raise ValueError(f"two candidates are named {', '.join(twice)}")
+        if own := sorted({"folds", "select"} & {*names}):
+            raise ValueError(f"a candidate cannot be named {', '.join(own)}: predictions/ has a "
+                             "folder of that name for something else")  # fmt: skip
         if self.select.keep > len(names):
             raise ValueError(f"select.keep is {self.select.keep}, of {len(names)} candidates")
         if self.select.keep < len(names) and not self.select.by:
@@ -196,10 +204,32 @@ class Teachers(Settings):
         return self
 
 
+class Unlabelled(Settings):
+    """How rows without gold labels are trained on: by their soft labels alone.
+
+    For regression only `files` and a number as `weight` mean anything.
+    """
+
+    files: dict[str, str] = {}  # task -> file with its text columns; else the card's
+    threshold: Share = 0.0  # rows whose most probable class is less probable are left out
+    max_per_class: Count | None = None  # the most confident rows of each class, this many
+    weight: Positive | Literal["confidence"] = 1.0  # of a row's loss; its largest probability
+
+
 class SoftLabels(Settings):
-    """How teachers' logits become soft labels."""
+    """How teachers' logits become soft labels, and which rows get some.
+
+    combine: mean of probabilities (the paper); logits: of logits; dev_score: mean weighted by dev
+    scores; fitted: log-linear, weights fitted on dev; trimmed: without each class's highest and
+    lowest teacher.
+    """
 
     temperature: Positive = 1.0  # T in the softmax of teachers and student
+    combine: Literal["mean", "logits", "dev_score", "fitted", "trimmed"] = "mean"
+    calibrate: bool = False  # fit each teacher's own temperature on dev, before combining
+    folds: Annotated[int, Field(ge=2, le=100)] | None = None  # score train rows out of fold
+    unlabelled: Unlabelled | None = None
+    imported: dict[str, str] = {}  # task -> store made by `mtkd import-soft-labels`, or a folder
 
 
 class Student(EncoderSettings):
@@ -244,6 +274,20 @@ class GlueRecipe(Settings):
     baseline: bool = False
     training: TrainingSettings = TrainingSettings()
     submission: SubmissionSettings = SubmissionSettings()
+
+    @model_validator(mode="after")
+    def _soft_labels_fit_the_teachers(self) -> GlueRecipe:
+        soft, teachers = self.soft_labels, self.teachers
+        if teachers is None and soft.folds is not None:
+            raise ValueError("soft_labels.folds: without teachers there is nothing to hold out "
+                             "rows from; add teachers, or leave folds out")  # fmt: skip
+        if teachers is None and soft.unlabelled is not None and not soft.imported:
+            raise ValueError("soft_labels.unlabelled: without teachers or imported soft labels "
+                             "these rows have no label at all")  # fmt: skip
+        if teachers is not None and soft.combine == "trimmed" and teachers.select.keep < 3:
+            raise ValueError("soft_labels.combine: trimmed leaves out two teachers of each class, "
+                             f"of {teachers.select.keep}; keep 3 or more")  # fmt: skip
+        return self
 
 
 _NULLABLE = {"clip_norm", "early_stopping"}

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from mtkd.stages import distill, evaluate, prepare, refine, select, soften, submit, teach
+from mtkd.stages.teach import cost_of_folds
 from mtkd.stages.unit import Run, Unit
 
 STAGES: dict[str, Callable[[Run], list[Unit]]] = {
@@ -11,4 +12,4 @@ STAGES: dict[str, Callable[[Run], list[Unit]]] = {
 }
 """Stages in their order; a stage's units can be listed once the stages before it are done."""
 
-__all__ = ["STAGES", "Run", "Unit"]
+__all__ = ["STAGES", "Run", "Unit", "cost_of_folds"]

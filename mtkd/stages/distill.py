@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mtkd.recipe import TrainingSettings, with_overrides
 from mtkd.stages.fit import GOLD_ONLY, Fit, fit_unit
+from mtkd.stages.prepare import has_unlabelled
 from mtkd.stages.unit import Run, Unit
 from mtkd.training import Objective
 
@@ -15,10 +16,11 @@ def units(run: Run) -> list[Unit]:
     """Return the student and, where asked for, the baseline and each one's fine-tuned copies.
 
     Baseline and student start from the same weights, see the same batches in the same order and
-    drop the same units: only the labels differ.
+    drop the same units: only the labels differ. (Rows without gold labels, where
+    `soft_labels.unlabelled` is set, only the student sees.)
     """
     recipe, student = run.recipe, run.recipe.student
-    soft = recipe.teachers.tasks if recipe.teachers else ()
+    soft = run.soft_tasks
     weight = PAPER_WEIGHT if student.distill_weight is None else student.distill_weight
     objective = Objective(weight, student.anneal, recipe.soft_labels.temperature)
     found = []
@@ -38,6 +40,7 @@ def units(run: Run) -> list[Unit]:
                     seed_names=("student",),
                     objective=objective if softened else GOLD_ONLY,
                     soft=softened,
+                    unlabelled=tuple(t for t in softened if uses_unlabelled(run, t)),
                 ),
             )
         )
@@ -49,6 +52,11 @@ def units(run: Run) -> list[Unit]:
 def shared_tasks(run: Run) -> tuple[str, ...]:
     """Return the tasks that the student is trained on together."""
     return run.recipe.student.tasks or run.trained_tasks
+
+
+def uses_unlabelled(run: Run, task: str) -> bool:
+    """Return whether the student learns from a task's rows without gold labels."""
+    return run.recipe.soft_labels.unlabelled is not None and has_unlabelled(run, task)
 
 
 def finetuned_place(model: str, task: str) -> str:

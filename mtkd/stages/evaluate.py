@@ -12,9 +12,9 @@ from mtkd.errors import RunDirError
 from mtkd.metrics import is_constant, majority, score
 from mtkd.soft_labels import as_logits, join, read_store
 from mtkd.stages.distill import finetuned_place, shared_tasks
-from mtkd.stages.fit import soft_labels_place
 from mtkd.stages.predictions import predictions_place, predictions_unit, read_predictions
 from mtkd.stages.prepare import open_prepared, prepared_place
+from mtkd.stages.rows import soft_labels_place
 from mtkd.stages.selection import kept_candidates
 from mtkd.stages.table import markdown_table
 from mtkd.stages.unit import Run, Unit
@@ -50,7 +50,7 @@ def units(run: Run) -> list[Unit]:
     if run.recipe.teachers is not None:
         for task in run.recipe.teachers.tasks:
             needs += [predictions_place(c.name, task) for c in kept_candidates(run)]
-            needs.append(soft_labels_place(task))
+    needs += [soft_labels_place(task) for task in run.soft_tasks]
     needs += [prepared_place(encoder, task) for task in run.trained_tasks]
     evaluation = Unit(
         stage=STAGE,
@@ -75,7 +75,9 @@ def _build(run: Run, folder: Path) -> dict[str, Any]:
     results: dict[str, dict[str, dict[str, float]]] = {"majority": {}}
     columns = ["majority"]
     if run.recipe.teachers is not None:
-        columns += [c.name for c in kept_candidates(run)] + ["ensemble"]
+        columns += [c.name for c in kept_candidates(run)]
+    if run.soft_tasks:
+        columns.append("ensemble")
     columns += list(models(run))
     results |= {column: {} for column in columns}
     rows: dict[str, int] = {}
@@ -101,7 +103,9 @@ def _score_split(
     found = {model: name for model, places in models(run).items() if name in places}
     if run.recipe.teachers is not None and name in run.recipe.teachers.tasks:
         found = {c.name: name for c in kept_candidates(run)} | found
-        store = read_store(run.folder / soft_labels_place(name) / f"{split}.parquet")
+    path = run.folder / soft_labels_place(name) / f"{split}.parquet"
+    if name in run.soft_tasks and path.is_file():  # imported ones may be for train alone
+        store = read_store(path)
         temperature = run.recipe.soft_labels.temperature
         soft = join(store, task, data.guids, prepared.fingerprint(split), temperature)
         logits = as_logits(task, soft.targets)

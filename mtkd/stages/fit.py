@@ -16,14 +16,21 @@ from mtkd.batching import steps_per_epoch
 from mtkd.devices import start_accelerator
 from mtkd.encoders import load_tokenizer, weights_size
 from mtkd.errors import EncoderError
+from mtkd.examples import Fold, has_split
 from mtkd.inference import predict
 from mtkd.metrics import is_constant, score, task_score
 from mtkd.model import MultiTaskModel, add_head, build_model
 from mtkd.recipe import EncoderSettings, HeadSettings, TrainingSettings, derive_seed
-from mtkd.soft_labels import join, read_store
-from mtkd.stages.prepare import Prepared, count_rows, open_prepared, prepared_place
-from mtkd.stages.unit import Run, Unit, encoder_settings, flat_mapping, training_settings
-from mtkd.training import Evaluation, Objective, TrainingTask, train
+from mtkd.stages.prepare import (
+    Prepared,
+    count_rows,
+    open_prepared,
+    prepared_place,
+    unlabelled_place,
+)
+from mtkd.stages.rows import is_held_out, soft_labels_place, training_task
+from mtkd.stages.unit import Run, Unit, encoder_settings, flat, flat_mapping, training_settings
+from mtkd.training import Evaluation, Objective, train
 from mtkd.training.best import BestWeights
 
 if TYPE_CHECKING:
@@ -40,7 +47,9 @@ class Fit:
 
     place: where it goes in the run directory. start: place of a trained model to go on from, whose
     heads are kept where it has them; None starts from the pretrained encoder. soft: tasks that
-    have soft labels. seed_names: what beside the recipe's seed sets random numbers apart.
+    have soft labels. seed_names: what beside the recipe's seed sets random numbers apart. fold: the
+    part of the train rows of tasks with teachers that is left out. unlabelled: of `soft`, the tasks
+    with rows that have soft labels only.
     """
 
     stage: str
@@ -53,11 +62,8 @@ class Fit:
     start: str | None = None
     objective: Objective = GOLD_ONLY
     soft: tuple[str, ...] = ()
-
-
-def soft_labels_place(task: str) -> str:
-    """Return where a task's soft labels stand."""
-    return f"soft_labels/{task}"
+    fold: Fold | None = None
+    unlabelled: tuple[str, ...] = ()
 
 
 def fit_unit(run: Run, fit: Fit) -> Unit:
@@ -77,6 +83,10 @@ def fit_unit(run: Run, fit: Fit) -> Unit:
     if fit.soft:
         settings["distill_weight"] = fit.objective.distill_weight
         settings["anneal"] = fit.objective.anneal
+    if fit.fold is not None:
+        settings["fold"] = str(fit.fold)
+    if fit.unlabelled and run.recipe.soft_labels.unlabelled is not None:
+        settings |= flat("soft_labels.unlabelled", run.recipe.soft_labels.unlabelled, {"files"})
     copies = 1 + len(fit.tasks) * fit.training.keep_best_per_task
     return Unit(
         stage=fit.stage,
@@ -84,6 +94,7 @@ def fit_unit(run: Run, fit: Fit) -> Unit:
         settings=settings,
         needs=(
             *(prepared_place(fit.encoder.encoder, task) for task in sorted(fit.tasks)),
+            *(unlabelled_place(fit.encoder.encoder, task) for task in sorted(fit.unlabelled)),
             *(soft_labels_place(task) for task in sorted(fit.soft)),
             *([fit.start] if fit.start else []),
         ),
@@ -101,7 +112,18 @@ def _build(run: Run, fit: Fit, folder: Path) -> dict[str, Any]:
     model = _start(run, fit, seed)
     progress = train(
         model,
-        [_training_task(run, fit, prepared[name], name, model) for name in fit.tasks],
+        [
+            training_task(
+                run,
+                fit.encoder.encoder,
+                name,
+                ranked=model.head_configs[name]["type"] == "ranking",
+                temperature=fit.objective.temperature if name in fit.soft else None,
+                unlabelled=name in fit.unlabelled,
+                fold=fit.fold,
+            )
+            for name in fit.tasks
+        ],
         fit.training,
         fit.objective,
         accelerator,
@@ -156,20 +178,6 @@ def _start(run: Run, fit: Fit, seed: int) -> MultiTaskModel:
     return model
 
 
-def _training_task(
-    run: Run, fit: Fit, prepared: Prepared, name: str, model: MultiTaskModel
-) -> TrainingTask:
-    task = run.tasks[name]
-    (split,) = task.train_splits
-    rows = prepared.split(split)
-    soft = None
-    if name in fit.soft:
-        store = read_store(run.folder / soft_labels_place(name) / f"{split}.parquet")
-        soft = join(store, task, rows.guids, prepared.fingerprint(split),
-                    fit.objective.temperature)  # fmt: skip
-    return TrainingTask(task, rows, soft, ranked=model.head_configs[name]["type"] == "ranking")
-
-
 def _dev_evaluation(
     run: Run, fit: Fit, prepared: Mapping[str, Prepared], accelerator: Accelerator
 ) -> Callable[[MultiTaskModel], Evaluation]:
@@ -205,8 +213,15 @@ def _steps(run: Run, fit: Fit) -> int | None:
     rows = {}
     for name in fit.tasks:
         (split,) = run.tasks[name].train_splits
-        count = count_rows(run, fit.encoder.encoder, run.tasks[name], split)
-        if count is None:
+        splits = [split]
+        if name in fit.unlabelled:  # at most: which of them are trusted is not known yet
+            card, data = run.tasks[name], run.recipe.data
+            splits += [s for s in card.unlabelled_splits if has_split(card, s, data)]
+        counts = [count_rows(run, fit.encoder.encoder, run.tasks[name], s) for s in splits]
+        if None in counts:
             return None
-        rows[name] = count
+        rows[name] = sum(count or 0 for count in counts)
+        if is_held_out(run, name, fit.fold):
+            assert fit.fold is not None
+            rows[name] -= rows[name] // fit.fold.of  # about: parts differ by a few rows
     return sum(steps_per_epoch(rows, fit.training))

@@ -44,9 +44,13 @@ class Prepared:
         """Return the splits that are there."""
         return tuple(self.info["splits"])
 
+    def path(self, split: str) -> Path:
+        """Return a split's file."""
+        return self.folder / f"{split}.arrow"
+
     def split(self, name: str) -> PreparedSplit:
         """Open one split."""
-        return PreparedSplit(self.folder / f"{name}.arrow", self.info["pad_token_id"])
+        return PreparedSplit(self.path(name), self.info["pad_token_id"])
 
     def fingerprint(self, split: str) -> str:
         """Return the data fingerprint of a split: of guid, texts and label, in file order."""
@@ -58,9 +62,21 @@ def prepared_place(encoder: str, task: str) -> str:
     return f"prepared/{encoder_slug(encoder)}/{task}"
 
 
-def open_prepared(run: Run, encoder: str, task: str) -> Prepared:
+def unlabelled_place(encoder: str, task: str) -> str:
+    """Return where a task's rows without gold labels stand; apart, as teachers do not need them."""
+    return f"prepared_unlabelled/{encoder_slug(encoder)}/{task}"
+
+
+def has_unlabelled(run: Run, task: str) -> bool:
+    """Return whether a task has rows without gold labels to learn from."""
+    card = run.tasks[task]
+    return any(has_split(card, split, run.recipe.data) for split in card.unlabelled_splits)
+
+
+def open_prepared(run: Run, encoder: str, task: str, *, unlabelled: bool = False) -> Prepared:
     """Return what `prepare` left for a task and an encoder."""
-    folder = run.folder / prepared_place(encoder, task)
+    place = unlabelled_place(encoder, task) if unlabelled else prepared_place(encoder, task)
+    folder = run.folder / place
     try:
         info = json.loads((folder / _INFO).read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -70,14 +86,16 @@ def open_prepared(run: Run, encoder: str, task: str) -> Prepared:
 
 def count_rows(run: Run, encoder: str, task: Task, split: str) -> int | None:
     """Return the rows of a split, counted in its file; on the hub those prepared, or None."""
-    if _files(run, task):
+    if split in _files(run, task):
         found = sum(1 for _ in read_examples(task, split, run.recipe.data))
         limit = _limit(run, split)
         return found if limit is None else min(found, limit)
-    place = run.folder / prepared_place(encoder, task.name)
-    if not (place / _INFO).is_file():
+    unlabelled = split in task.unlabelled_splits
+    place = (unlabelled_place if unlabelled else prepared_place)(encoder, task.name)
+    if not (run.folder / place / _INFO).is_file():
         return None
-    return open_prepared(run, encoder, task.name).info["splits"][split]["rows"]
+    prepared = open_prepared(run, encoder, task.name, unlabelled=unlabelled)
+    return prepared.info["splits"][split]["rows"]
 
 
 def units(run: Run) -> list[Unit]:
@@ -91,32 +109,42 @@ def units(run: Run) -> list[Unit]:
         if slugs.setdefault(encoder_slug(encoder), encoder) != encoder:
             raise EncoderError(f"{encoder} and {slugs[encoder_slug(encoder)]} would share a folder;"
                                " rename one of them")  # fmt: skip
-    return [
-        _unit(run, encoder, task)
-        for encoder in slugs.values()
-        for task in run.tasks.values()
-        if encoder == student or task.head_of is None
-    ]
+    found = []
+    for encoder in slugs.values():
+        for task in run.tasks.values():
+            if encoder == student or task.head_of is None:
+                found.append(_unit(run, encoder, task, unlabelled=False))
+            if has_unlabelled(run, task.name) and task.name in run.soft_tasks:
+                found.append(_unit(run, encoder, task, unlabelled=True))
+    return found
 
 
-def _unit(run: Run, encoder: str, task: Task) -> Unit:
+def _unit(run: Run, encoder: str, task: Task, *, unlabelled: bool) -> Unit:
     data = run.recipe.data
+    splits = _splits(task, unlabelled=unlabelled)
+    card = task.model_copy(update={"files": {s: f for s, f in task.files.items() if s in splits}})
+    left_out = {"title", "metrics", "head", "submission", *(["files"] if unlabelled else [])}
     settings: dict[str, Any] = {
         **flat("data", data, {"root"}),
         "tokenizer": tokenizer_sha256(encoder),
-        "card": task.model_dump_json(exclude={"title", "metrics", "head", "submission"}),
-        **{f"file {split}": file_sha256(path) for split, path in _files(run, task).items()},
+        "card": card.model_dump_json(exclude=left_out),
+        **{f"file {s}": file_sha256(path) for s, path in _files(run, task).items() if s in splits},
     }
     if data.max_rows.model_fields_set:
         settings["seed"] = run.recipe.seed  # it says which rows are kept
+    place = unlabelled_place if unlabelled else prepared_place
     return Unit(
         stage=STAGE,
-        place=prepared_place(encoder, task.name),
+        place=place(encoder, task.name),
         settings=settings,
         needs=(),
-        build=partial(_build, run, encoder, task),
-        rows=partial(_all_rows, run, encoder, task),
+        build=partial(_build, run, encoder, task, splits),
+        rows=partial(_all_rows, run, encoder, task, splits),
     )
+
+
+def _splits(task: Task, *, unlabelled: bool) -> tuple[str, ...]:
+    return tuple(s for s in task.splits if (s in task.unlabelled_splits) == unlabelled)
 
 
 def _files(run: Run, task: Task) -> dict[str, Path]:
@@ -128,12 +156,15 @@ def _files(run: Run, task: Task) -> dict[str, Path]:
     for split in (*task.train_splits, *task.dev_splits):
         if not has_split(task, split, data):
             read_examples(task, split, data)  # says which file, and what to do
-    if task.folder is None and data.source == "hub":
-        return {}
-    return {s: split_path(task, s, data) for s in task.files if has_split(task, s, data)}
+    on_hub = task.folder is None and data.source == "hub"
+    splits = task.unlabelled_splits if on_hub else task.files
+    there = [s for s in splits if s in task.files and has_split(task, s, data)]
+    return {split: split_path(task, split, data) for split in there}
 
 
-def _build(run: Run, encoder: str, task: Task, folder: Path) -> dict[str, Any]:
+def _build(
+    run: Run, encoder: str, task: Task, wanted: tuple[str, ...], folder: Path
+) -> dict[str, Any]:
     data = run.recipe.data
     tokenizer = load_tokenizer(encoder)
     bounds = (tokenizer.model_max_length, max_positions(encoder) or data.max_length)
@@ -141,7 +172,7 @@ def _build(run: Run, encoder: str, task: Task, folder: Path) -> dict[str, Any]:
     if length < data.max_length:
         log.info("%s takes at most %d word pieces", encoder, length)
     splits: dict[str, Any] = {}
-    for split in task.splits:
+    for split in wanted:
         if not has_split(task, split, data):
             if split.startswith("test"):
                 log.warning("%s/%s: no file; the submission will be partial", task.name, split)
@@ -168,7 +199,7 @@ def _limit(run: Run, split: str) -> int | None:
     return getattr(run.recipe.data.max_rows, split.split("_")[0], None)
 
 
-def _all_rows(run: Run, encoder: str, task: Task) -> int | None:
-    there = [split for split in task.splits if has_split(task, split, run.recipe.data)]
+def _all_rows(run: Run, encoder: str, task: Task, wanted: tuple[str, ...]) -> int | None:
+    there = [split for split in wanted if has_split(task, split, run.recipe.data)]
     counts = [count_rows(run, encoder, task, split) for split in there]
     return None if None in counts else sum(count or 0 for count in counts)

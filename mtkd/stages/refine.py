@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mtkd.recipe import with_overrides
+from mtkd.recipe import Candidate, with_overrides
 from mtkd.stages.fit import Fit, fit_unit
 from mtkd.stages.unit import Run, Unit
 
@@ -19,18 +19,19 @@ def units(run: Run) -> list[Unit]:
     teachers = run.recipe.teachers
     if teachers is None or not teachers.refine:
         return []
-    return [
-        fit_unit(
-            run,
-            Fit(
-                stage=STAGE,
-                place=refined_place(candidate.name),
-                encoder=candidate,
-                tasks=run.trained_tasks,
-                heads=teachers.heads,
-                training=with_overrides(run.recipe.training, teachers.training),
-                seed_names=("refine", candidate.name),
-            ),
-        )
-        for candidate in teachers.candidates
-    ]
+    return [fit_unit(run, refined_fit(run, candidate)) for candidate in teachers.candidates]
+
+
+def refined_fit(run: Run, candidate: Candidate) -> Fit:
+    """Return the multi-task training of one candidate."""
+    teachers = run.recipe.teachers
+    assert teachers is not None
+    return Fit(
+        stage=STAGE,
+        place=refined_place(candidate.name),
+        encoder=candidate,
+        tasks=run.trained_tasks,
+        heads=teachers.heads,
+        training=with_overrides(run.recipe.training, teachers.training),
+        seed_names=("refine", candidate.name),
+    )

@@ -1,103 +1,201 @@
-"""soften: write what the teachers, averaged, believe of each row."""
+"""soften: write what the teachers, together, believe of each row."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
-from mtkd.artifacts import read_manifest
+from mtkd.artifacts import fingerprint, read_manifest
 from mtkd.errors import StoreError
+from mtkd.examples import PreparedSplit, fold_numbers
 from mtkd.recipe import Candidate
-from mtkd.soft_labels import StoreInfo, Teacher, write_store
-from mtkd.stages.fit import soft_labels_place
-from mtkd.stages.predictions import predictions_place, predictions_unit, read_predictions
-from mtkd.stages.prepare import open_prepared, prepared_place
+from mtkd.soft_labels import StoreInfo, StoreWriter, Teacher
+from mtkd.stages.combination import combination_settings, fitted
+from mtkd.stages.imported import imported_unit
+from mtkd.stages.label_order import check_store_order
+from mtkd.stages.predictions import (
+    UNLABELLED,
+    PredictionReader,
+    predictions_unit,
+    read_predictions,
+)
+from mtkd.stages.prepare import (
+    Prepared,
+    has_unlabelled,
+    open_prepared,
+    prepared_place,
+    unlabelled_place,
+)
+from mtkd.stages.rows import soft_labels_place
 from mtkd.stages.selection import kept_candidates
-from mtkd.stages.teach import teacher_place
+from mtkd.stages.teach import fold_teacher_place, folds, teacher_place
 from mtkd.stages.unit import Run, Unit
 
 STAGE = "soften"
-KINDS = ("train", "dev", "unlabelled")  # splits that get soft labels
+KINDS = ("train", "dev")  # splits that get soft labels, beside those without gold labels
+_ROWS = 65_536  # in memory at a time
 
 log = logging.getLogger(__name__)
 
 
 def units(run: Run) -> list[Unit]:
-    """Return, for each of `teachers.tasks`, each teacher's predictions, then their average.
+    """Return, for each of `teachers.tasks`, each teacher's predictions, then their combination.
 
-    So another temperature runs no teacher again.
+    So another temperature, or another way to combine them, runs no teacher again. Then the stores
+    of `soft_labels.imported`.
     """
     teachers = run.recipe.teachers
-    if teachers is None:
-        return []
-    found = []
-    for task in teachers.tasks:
+    found: list[Unit] = []
+    for task in teachers.tasks if teachers is not None else ():
         kept = kept_candidates(run)
-        found += [
-            predictions_unit(
-                run, STAGE, c.name, teacher_place(c.name, task), c.encoder, task, KINDS
-            )
-            for c in kept
-        ]
-        found.append(_unit(run, kept, task))
+        predicted = [unit for candidate in kept for unit in _prediction_units(run, candidate, task)]
+        found += [*predicted, _unit(run, kept, task, predicted)]
+    return found + [imported_unit(run, STAGE, task) for task in run.recipe.soft_labels.imported]
+
+
+def _prediction_units(run: Run, candidate: Candidate, task: str) -> list[Unit]:
+    name, encoder = candidate.name, candidate.encoder
+    place = teacher_place(name, task)
+    found = [predictions_unit(run, STAGE, name, place, encoder, task, KINDS)]
+    if has_unlabelled(run, task):
+        found.append(predictions_unit(run, STAGE, name, place, encoder, task, (UNLABELLED,)))
+    for fold in folds(run):
+        place, model = fold_teacher_place(fold, name, task), _fold_model(fold.number, name)
+        found.append(predictions_unit(run, STAGE, model, place, encoder, task, ("train",), fold))
     return found
 
 
-def _unit(run: Run, kept: list[Candidate], task: str) -> Unit:
+def _fold_model(number: int, candidate: str) -> str:
+    return f"folds/{number}/{candidate}"
+
+
+def _unit(run: Run, kept: list[Candidate], task: str, predicted: list[Unit]) -> Unit:
     encoders = dict.fromkeys(candidate.encoder for candidate in kept)
+    trained = dict.fromkeys(need for unit in predicted for need in unit.needs)
     return Unit(
         stage=STAGE,
         place=soft_labels_place(task),
-        settings={"soft_labels.temperature": run.recipe.soft_labels.temperature},
+        settings=combination_settings(run),
         needs=(
-            *(predictions_place(candidate.name, task) for candidate in kept),
-            *(teacher_place(candidate.name, task) for candidate in kept),
+            *(unit.place for unit in predicted),
+            *(place for place in trained if not place.startswith("prepared")),
             *(prepared_place(encoder, task) for encoder in encoders),
+            *(unlabelled_place(e, task) for e in encoders if has_unlabelled(run, task)),
         ),
         build=partial(_build, run, kept, task),
+        version=2,
     )
 
 
 def _build(run: Run, kept: list[Candidate], name: str, folder: Path) -> dict[str, Any]:
     task = run.tasks[name]
-    teachers = tuple(_teacher(run, candidate, name) for candidate in kept)
+    first = StoreInfo(
+        task=name,
+        split="",
+        labels=task.labels,
+        temperature=run.recipe.soft_labels.temperature,
+        teachers=tuple(_teacher(run, candidate, name) for candidate in kept),
+        data_fingerprint="",
+    )
     prepared = [open_prepared(run, candidate.encoder, name) for candidate in kept]
+    dev = [_dev(run, kept, name, prepared[0], split) for split in task.dev_splits]
+    info = fitted(run.recipe.soft_labels, task, first, dev)
     rows = {}
-    for split in prepared[0].splits:
-        if split.split("_")[0] not in KINDS:
-            continue
-        fingerprints = {p.fingerprint(split) for p in prepared}
-        if len(fingerprints) > 1:
-            raise StoreError(f"{name}/{split}: the teachers' encoders were given different rows; "
-                             "delete prepared/ and run again")  # fmt: skip
-        data = prepared[0].split(split)
-        logits = []
-        for candidate in kept:
-            guids, found = read_predictions(run, candidate.name, name, split)
-            if guids != data.guids:
-                raise StoreError(f"{name}/{split}: the predictions of {candidate.name} are for "
-                                 "other rows; delete predictions/ and run again")  # fmt: skip
-            logits.append(found)
-        info = StoreInfo(
-            task=name,
+    splits = [(split, prepared) for split in prepared[0].splits if split.split("_")[0] in KINDS]
+    if has_unlabelled(run, name):
+        extra = [open_prepared(run, c.encoder, name, unlabelled=True) for c in kept]
+        splits += [(split, extra) for split in extra[0].splits]
+    for split, sources in splits:
+        info = dataclasses.replace(
+            info,
             split=split,
-            labels=task.labels,
-            temperature=run.recipe.soft_labels.temperature,
-            teachers=teachers,
-            data_fingerprint=fingerprints.pop(),
+            teachers=tuple(_teacher(run, c, name, split) for c in kept),
+            data_fingerprint=_same_data(name, split, sources),
+            folds=len(folds(run)) if split in task.train_splits else 0,
         )
-        write_store(folder / f"{split}.parquet", task, info, data.guids, data.labels,
-                    np.stack(logits, axis=1))  # fmt: skip
-        rows[split] = len(data)
+        path = folder / f"{split}.parquet"
+        readers = [_reader(run, candidate, name, split) for candidate in kept]
+        with StoreWriter(path, info) as writer:
+            for guids, gold in _pieces(sources[0].split(split)):
+                logits = np.stack([reader.take(guids) for reader in readers], axis=1)
+                writer.append(guids, gold, logits)
+        check_store_order(path)  # reads it all again: what is on disk is what was meant
+        rows[split] = len(sources[0].split(split))
     log.info("soft labels of %d teachers for %s: %s", len(kept), name, rows)
-    return {"rows": rows, "teachers": [teacher.name for teacher in teachers]}
+    return {"rows": rows, "teachers": [teacher.name for teacher in info.teachers],
+            "weights": info.weights, "teacher_temperatures": info.teacher_temperatures}  # fmt: skip
 
 
-def _teacher(run: Run, candidate: Candidate, task: str) -> Teacher:
-    manifest = read_manifest(run.folder / teacher_place(candidate.name, task))
-    assert manifest is not None  # it is among the unit's needs
-    return Teacher(candidate.name, candidate.encoder, manifest.notes["weights_sha256"])
+def _pieces(data: PreparedSplit) -> Iterator[tuple[pa.Array, NDArray[np.float64]]]:
+    """Yield guids and gold labels in file order."""
+    for start in range(0, len(data), _ROWS):
+        guids = data.guid_column.slice(start, _ROWS).combine_chunks()
+        yield guids, data.labels[start : start + _ROWS]
+
+
+def _same_data(name: str, split: str, prepared: list[Prepared]) -> str:
+    fingerprints = {p.fingerprint(split) for p in prepared}
+    if len(fingerprints) > 1:
+        raise StoreError(f"{name}/{split}: the teachers' encoders were given different rows; "
+                         "delete prepared/ and run again")  # fmt: skip
+    return fingerprints.pop()
+
+
+def _dev(
+    run: Run, kept: list[Candidate], name: str, prepared: Prepared, split: str
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Return a dev split's gold labels, and logits (rows, teachers, classes)."""
+    data = prepared.split(split)
+    logits = []
+    for candidate in kept:
+        guids, found = read_predictions(run, candidate.name, name, split)
+        if guids != data.guids:
+            raise StoreError(f"{name}/{split}: the predictions of {candidate.name} are for other "
+                             "rows; delete predictions/ and run again")  # fmt: skip
+        logits.append(found)
+    return data.labels, np.stack(logits, axis=1)
+
+
+class _FoldReader:
+    """Reads each row's logits from the predictions of the teacher that has not seen it."""
+
+    def __init__(self, run: Run, candidate: str, task: str, split: str) -> None:
+        models = [_fold_model(fold.number, candidate) for fold in folds(run)]
+        self._parts = [PredictionReader(run, model, task, split) for model in models]
+
+    def take(self, guids: pa.Array) -> NDArray[np.float32]:
+        """Return the logits, (rows, outputs), of the next rows, which have to be `guids`."""
+        numbers = fold_numbers(guids.to_pylist(), len(self._parts))
+        parts = [reader.take(guids.filter(pa.array(numbers == number)))
+                 for number, reader in enumerate(self._parts)]  # fmt: skip
+        logits = np.empty((len(guids), parts[0].shape[1]), dtype=np.float32)
+        for number, part in enumerate(parts):
+            logits[numbers == number] = part
+        return logits
+
+
+def _reader(run: Run, candidate: Candidate, task: str, split: str) -> Any:
+    if folds(run) and split in run.tasks[task].train_splits:
+        return _FoldReader(run, candidate.name, task, split)
+    return PredictionReader(run, candidate.name, task, split)
+
+
+def _teacher(run: Run, candidate: Candidate, task: str, split: str = "") -> Teacher:
+    places = [teacher_place(candidate.name, task)]
+    if folds(run) and split in run.tasks[task].train_splits:
+        places = [fold_teacher_place(fold, candidate.name, task) for fold in folds(run)]
+    found = []
+    for place in places:
+        manifest = read_manifest(run.folder / place)
+        assert manifest is not None  # it is among the unit's needs
+        found.append(manifest.notes["weights_sha256"])
+    return Teacher(candidate.name, candidate.encoder,
+                   found[0] if len(found) == 1 else fingerprint(found))  # fmt: skip

@@ -30,6 +30,12 @@ class Run:
         """Return the tasks that have a head of their own."""
         return tuple(name for name, task in self.tasks.items() if task.head_of is None)
 
+    @property
+    def soft_tasks(self) -> tuple[str, ...]:
+        """Return the tasks that get soft labels: by teachers, then imported."""
+        teachers = self.recipe.teachers
+        return (*(teachers.tasks if teachers else ()), *self.recipe.soft_labels.imported)
+
 
 @dataclasses.dataclass(frozen=True)
 class Unit:

@@ -112,6 +112,11 @@ class Task(Settings):
         """Splits to predict for a submission."""
         return tuple(split for split in self.splits if split.startswith("test"))
 
+    @property
+    def unlabelled_splits(self) -> tuple[str, ...]:
+        """Splits without gold labels that a student may learn from, by soft labels alone."""
+        return tuple(split for split in self.splits if split.startswith("unlabelled"))
+
     @field_validator("texts")
     @classmethod
     def _check_texts(cls, texts: tuple[str, ...]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from mtkd.errors import RecipeError, did_you_mean
 from mtkd.recipe import (
@@ -13,8 +14,9 @@ from mtkd.recipe import (
     TrainingSettings,
     with_overrides,
 )
-from mtkd.task.card import Task, head_fault
+from mtkd.task.card import Task, TaskFile, head_fault
 from mtkd.task.load import load_task, task_names
+from mtkd.task.names import FILE_TYPES
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,8 @@ def plan_tasks(recipe: GlueRecipe) -> tuple[GlueRecipe, dict[str, Task]]:
     if not trained and not faults:
         faults.append("tasks: none of them has rows to train on")
     recipe = _cut_to_tasks(recipe, trained, faults)
+    faults += _soft_label_faults(recipe)
+    _add_unlabelled(recipe, tasks, faults)
     faults += _head_faults(recipe, tasks)
     faults += _name_faults(recipe, trained)
     if faults:
@@ -85,10 +89,43 @@ def _cut_to_tasks(recipe: GlueRecipe, trained: list[str], faults: list[str]) -> 
         tasks = cut("teachers.tasks", teachers.tasks, False)
         select = teachers.select.model_copy(update={"by": by})
         changes["teachers"] = teachers.model_copy(update={"select": select, "tasks": tasks})
+    soft = recipe.soft_labels
+    imported = cut("soft_labels.imported", soft.imported, True)
+    changes["soft_labels"] = soft.model_copy(
+        update={"imported": {name: soft.imported[name] for name in imported}}
+    )
     if recipe.student.tasks is not None:
         together = cut("student.tasks", recipe.student.tasks, False)
         changes["student"] = recipe.student.model_copy(update={"tasks": together})
     return recipe.model_copy(update=changes)
+
+
+def _soft_label_faults(recipe: GlueRecipe) -> list[str]:
+    taught = recipe.teachers.tasks if recipe.teachers is not None else ()
+    return [
+        f"soft_labels.imported.{name}: {name} is among teachers.tasks too; leave it out of one"
+        for name in recipe.soft_labels.imported
+        if name in taught
+    ]
+
+
+def _add_unlabelled(recipe: GlueRecipe, tasks: dict[str, Task], faults: list[str]) -> None:
+    """Give the cards the files of `soft_labels.unlabelled.files`, in place of what they name."""
+    unlabelled = recipe.soft_labels.unlabelled
+    soft = (*(recipe.teachers.tasks if recipe.teachers else ()), *recipe.soft_labels.imported)
+    for name, path in (unlabelled.files if unlabelled else {}).items():
+        key = f"soft_labels.unlabelled.files.{name}"
+        if name not in tasks or name not in soft:
+            faults.append(f"{key}: the task gets no soft labels{did_you_mean(name, soft)}; those "
+                          f"that do: {', '.join(soft) or 'none'}")  # fmt: skip
+        elif not Path(path).is_file():
+            faults.append(f"{key}: {path}: no such file")
+        elif Path(path).suffix not in FILE_TYPES:
+            faults.append(f"{key}: expected a file ending in {', '.join(FILE_TYPES)}, found {path}")
+        else:
+            task = tasks[name]
+            file = TaskFile.model_construct(path=str(Path(path).absolute()), labelled=False)
+            tasks[name] = task.model_copy(update={"files": {**task.files, "unlabelled": file}})
 
 
 def _twice(names: tuple[str, ...]) -> list[str]:

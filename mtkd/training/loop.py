@@ -100,9 +100,9 @@ def train(
     Raises: Diverged: a loss is NaN or infinite. Interrupted: after a signal, once saved.
     """
     by_name = {t.task.name: t for t in sorted(tasks, key=lambda t: t.task.name)}
-    lengths = {name: t.rows.lengths for name, t in by_name.items()}
-    groups = {name: t.rows.groups for name, t in by_name.items() if t.ranked}
-    steps = sum(steps_per_epoch({name: len(t.rows) for name, t in by_name.items()}, settings))
+    lengths = {name: t.rows.lengths[t.places] for name, t in by_name.items()}
+    groups = {name: t.rows.groups[t.places] for name, t in by_name.items() if t.ranked}
+    steps = sum(steps_per_epoch({name: len(t.places) for name, t in by_name.items()}, settings))
 
     model.to(accelerator.device)
     optimizer = build_optimizer(model, settings)
@@ -131,7 +131,8 @@ def train(
         while not progress.is_finished(settings):
             order = epoch_order(lengths, settings, seed, progress.epoch, groups)
             model.train()
-            for name, rows in order[progress.position :]:
+            for name, numbers in order[progress.position :]:
+                rows = by_name[name].places[numbers]
                 rate = set_learning_rates(optimizer, progress.step, steps, settings)
                 torch.manual_seed(
                     derive_seed(seed, "dropout", progress.step, accelerator.process_index)

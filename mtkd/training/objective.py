@@ -44,6 +44,14 @@ class Objective:
         A row without a soft label falls back to its gold label, one without a gold label to its
         soft label.
         """
+        losses = self._mixed(task, rows, logits, share)
+        if task.weights is None:
+            return losses
+        return losses * torch.as_tensor(task.weights[rows]).to(losses.device)
+
+    def _mixed(
+        self, task: TrainingTask, rows: NDArray[np.int64], logits: Tensor, share: float
+    ) -> Tensor:
         gold = task.rows.gold(rows).to(logits.device)
         losses = self._gold(task, rows, logits, gold)
         if task.soft is None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mtkd.examples import PreparedSplit
 from mtkd.soft_labels import SoftTargets
@@ -11,9 +15,20 @@ from mtkd.task import Task
 
 @dataclasses.dataclass(frozen=True)
 class TrainingTask:
-    """A task, its training rows, and soft labels for some or all of them."""
+    """A task, its rows, and soft labels for some or all of them.
+
+    ranked: rows with the same first text are ranked against each other. chosen: the rows to train
+    on, in their order; None for all. weights: (rows,), of each row's loss; None for 1.
+    """
 
     task: Task
     rows: PreparedSplit
     soft: SoftTargets | None = None
-    ranked: bool = False  # rows with the same first text are ranked against each other
+    ranked: bool = False
+    chosen: NDArray[np.int64] | None = None
+    weights: NDArray[np.float32] | None = None
+
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """Return the numbers, in `rows`, of the rows to train on."""
+        return np.arange(len(self.rows)) if self.chosen is None else self.chosen

@@ -1,0 +1,135 @@
+"""run, the command of each stage, and status."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtkd.cli.app import (
+    CacheDir,
+    DryRun,
+    Json,
+    Overrides,
+    Recipe,
+    Rerun,
+    RunDir,
+    app,
+    is_main_process,
+    load,
+    open_,
+)
+from mtkd.errors import Interrupted
+from mtkd.terminal import print_table
+
+if TYPE_CHECKING:
+    from mtkd.stages import Run
+
+_COMMANDS = {  # and the stage that each ends with
+    "run": ("submit", "Run the whole pipeline; what is done already is not done again."),
+    "prepare": ("prepare", "Read every task's rows and tokenise them."),
+    "refine": ("refine", "Train every candidate teacher on all tasks at once."),
+    "select": ("select", "Keep the candidates that score best on dev."),
+    "teach": ("teach", "Fine-tune the kept candidates on each task with soft labels."),
+    "soften": ("soften", "Write the teachers' averaged predictions: the soft labels."),
+    "distill": ("distill", "Train the student on soft and gold labels, and a baseline."),
+    "submit": ("submit", "Write the GLUE submission."),
+}
+
+
+def _add_command(name: str, last: str, text: str) -> None:
+    def command(
+        recipe: Recipe,
+        overrides: Overrides = None,
+        run_dir: RunDir = None,
+        dry_run: DryRun = False,
+        rerun: Rerun = False,
+        cache_dir: CacheDir = None,
+    ) -> None:
+        _carry_out(last, recipe, overrides, run_dir, dry_run, rerun, cache_dir)
+
+    app.command(name, help=text)(command)
+
+
+for _name, (_last, _text) in _COMMANDS.items():
+    _add_command(_name, _last, _text)
+
+
+@app.command(help="Score teachers, ensemble, baseline and student on dev.")
+def evaluate(
+    recipe: Recipe,
+    overrides: Overrides = None,
+    run_dir: RunDir = None,
+    dry_run: DryRun = False,
+    rerun: Rerun = False,
+    cache_dir: CacheDir = None,
+    as_json: Json = False,
+) -> None:
+    """Score all models; with --json print evaluation/metrics.json."""
+    folder = _carry_out("evaluate", recipe, overrides, run_dir, dry_run, rerun, cache_dir, as_json)
+    if as_json and not dry_run and is_main_process():
+        print((folder / "evaluation" / "metrics.json").read_text("utf-8"), end="")
+
+
+@app.command()
+def status(
+    recipe: Recipe, overrides: Overrides = None, run_dir: RunDir = None, as_json: Json = False
+) -> None:
+    """Say of each stage whether it is done, stale (and why) or missing."""
+    checked, folder = load(recipe, overrides, run_dir)
+    opened = open_(checked, folder)
+    from mtkd.pipeline import statuses
+
+    found = statuses(opened)
+    if as_json:
+        print(json.dumps({
+            stage: [{"artefact": s.unit.place, "state": s.state, "why": s.why,
+                     "seconds": s.seconds} for s in parts]
+            for stage, parts in found.items()
+        }, indent=2))  # fmt: skip
+        return
+    print_table(
+        ["stage", "artefact", "state", "why"],
+        [[stage, s.unit.place, s.state, s.why] for stage, parts in found.items() for s in parts],
+    )
+
+
+def _carry_out(
+    stage: str,
+    source: str,
+    overrides: list[str] | None,
+    run_dir: Path | None,
+    dry_run: bool,
+    rerun: bool,
+    cache: Path | None,
+    quiet: bool = False,
+) -> Path:
+    checked, folder = load(source, overrides, run_dir)
+    opened = open_(checked, folder)
+    from mtkd import pipeline
+
+    if dry_run:
+        header, rows = pipeline.forecast(opened, stage)
+        print_table(header, rows)
+        return folder
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's Ctrl-C
+    try:
+        pipeline.carry_out(opened, checked, stage, rerun=rerun, cache=cache)
+    except KeyboardInterrupt as error:  # between trainings, which save by themselves
+        raise Interrupted("stopped; what was finished is kept") from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if stage in {"evaluate", "submit"} and not quiet and is_main_process():
+        _print_evaluation(opened, with_submission=stage == "submit")
+    return folder
+
+
+def _print_evaluation(opened: Run, with_submission: bool) -> None:
+    from mtkd.stages.table import LEGEND, table_cells
+
+    content = json.loads((opened.folder / "evaluation" / "metrics.json").read_text("utf-8"))
+    print_table(*table_cells(content, opened.tasks))
+    print(f"{LEGEND}\nEvery metric: {opened.folder / 'evaluation' / 'table.md'}")
+    if with_submission and (archive := opened.folder / "submission.zip").is_file():
+        print(f"Submission: {archive}")

@@ -1,0 +1,68 @@
+"""What a combination of teachers learns from dev: temperatures and weights."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+
+_LOG_RANGE = (-3.0, 3.0)  # a teacher's temperature lies between e^-3 and e^3
+
+
+def fit_temperature(logits: NDArray[np.floating], gold: NDArray[np.float64]) -> float:
+    """Return the temperature that makes a teacher's probabilities most likely to be right.
+
+    Args: logits: (rows, classes), raw. gold: (rows,), class indices.
+    Returns: the T that minimises the negative log-likelihood of softmax(logits / T).
+    Source: Guo et al. 2017, arXiv 1706.04599, section 4.2.
+    """
+    from scipy.optimize import minimize_scalar  # slow to import
+
+    exact, classes = logits.astype(np.float64), gold.astype(np.int64)
+    found = minimize_scalar(
+        lambda t: _nll(exact / np.exp(t), classes), bounds=_LOG_RANGE, method="bounded"
+    )
+    return float(np.exp(found.x))
+
+
+def weights_by_score(scores: NDArray[np.float64]) -> tuple[float, ...]:
+    """Return weights of sum 1 in proportion to dev scores; equal where no score is above 0."""
+    positive = np.maximum(scores, 0.0)
+    if positive.sum() == 0:
+        positive = np.ones_like(positive)
+    return tuple(float(w) for w in positive / positive.sum())
+
+
+def fit_weights(
+    logits: NDArray[np.floating], gold: NDArray[np.float64], *, regression: bool
+) -> tuple[float, ...]:
+    """Return the weights, none below 0, of the teachers' sum that fits gold labels best.
+
+    Args: logits: (rows, teachers, classes), each teacher's divided by its own temperature; for
+        regression (rows, teachers, 1), scores. gold: (rows,), class indices or scores.
+    Returns: one weight a teacher: of the log-linear pool softmax(sum of w_k logits_k) with the
+        least negative log-likelihood; for regression of the mean score, summing to 1, with the
+        least squared error.
+    """
+    from scipy.optimize import minimize  # slow to import
+
+    exact = logits.astype(np.float64)
+    teachers = exact.shape[1]
+    start = np.full(teachers, 1.0 / teachers)
+    if regression:
+        sums = {"type": "eq", "fun": lambda w: w.sum() - 1.0}
+        found = minimize(
+            lambda w: np.mean((exact[:, :, 0] @ w - gold) ** 2),
+            start, bounds=[(0.0, 1.0)] * teachers, constraints=sums, method="SLSQP",
+        )  # fmt: skip
+    else:
+        classes = gold.astype(np.int64)
+        found = minimize(
+            lambda w: _nll(np.einsum("k,nkc->nc", w, exact), classes),
+            start, bounds=[(0.0, None)] * teachers, method="L-BFGS-B",
+        )  # fmt: skip
+    return tuple(float(w) for w in np.maximum(found.x, 0.0))
+
+
+def _nll(logits: NDArray[np.float64], classes: NDArray[np.int64]) -> float:
+    return float(-log_softmax(logits, axis=1)[np.arange(len(classes)), classes].mean())

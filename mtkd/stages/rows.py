@@ -1,0 +1,101 @@
+"""The rows that one task gives to a training, with the labels that each of them has."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from mtkd.examples import Fold, PreparedSplit
+from mtkd.soft_labels import SoftTargets, check_label_order, count_confusion, join, read_store
+from mtkd.stages.prepare import Prepared, open_prepared
+from mtkd.stages.unit import Run
+from mtkd.training import TrainingTask
+from mtkd.training.unlabelled import row_weights, trusted_rows
+
+log = logging.getLogger(__name__)
+
+
+def soft_labels_place(task: str) -> str:
+    """Return where a task's soft labels stand."""
+    return f"soft_labels/{task}"
+
+
+def is_held_out(run: Run, task: str, fold: Fold | None) -> bool:
+    """Return whether a part of the task's rows is kept from a teacher."""
+    teachers = run.recipe.teachers
+    return fold is not None and teachers is not None and task in teachers.tasks
+
+
+def training_task(
+    run: Run,
+    encoder: str,
+    name: str,
+    *,
+    ranked: bool,
+    temperature: float | None,
+    unlabelled: bool,
+    fold: Fold | None,
+) -> TrainingTask:
+    """Return a task with its train rows.
+
+    Args: encoder: whose tokens. temperature: T of the soft labels; None for gold labels alone.
+        unlabelled: whether rows without gold labels are trained on too. fold: the part that is
+        left out of the rows of tasks with teachers.
+    """
+    task = run.tasks[name]
+    (split,) = task.train_splits
+    prepared = open_prepared(run, encoder, name)
+    found = TrainingTask(task, prepared.split(split), ranked=ranked)
+    if fold is not None and is_held_out(run, name, fold):
+        kept = np.flatnonzero(~fold.holds(found.rows.guids))
+        return dataclasses.replace(found, chosen=kept)
+    if temperature is None:
+        return found
+    found = dataclasses.replace(found, soft=_soft_targets(run, prepared, name, split, temperature))
+    if not unlabelled:
+        return found
+    extra = open_prepared(run, encoder, name, unlabelled=True)
+    return _with_unlabelled(run, found, prepared.path(split), extra, temperature)
+
+
+def _soft_targets(
+    run: Run, prepared: Prepared, name: str, split: str, temperature: float
+) -> SoftTargets:
+    """Return a split's soft labels, checked against its rows and its gold labels."""
+    task, rows = run.tasks[name], prepared.split(split)
+    path = run.folder / soft_labels_place(name) / f"{split}.parquet"
+    soft = join(read_store(path), task, rows.guids, prepared.fingerprint(split), temperature)
+    if task.labels:
+        confusion = count_confusion(len(task.labels), rows.labels, soft.targets)
+        check_label_order(str(path), task.labels, confusion)
+    return soft
+
+
+def _with_unlabelled(
+    run: Run, gold: TrainingTask, path: Path, extra: Prepared, temperature: float
+) -> TrainingTask:
+    """Add the rows that have a soft label to be trusted, and no gold one."""
+    task, settings = gold.task, run.recipe.soft_labels.unlabelled
+    assert settings is not None
+    assert gold.soft is not None
+    start = len(gold.rows)
+    soft = [
+        gold.soft,
+        *(_soft_targets(run, extra, task.name, split, temperature) for split in extra.splits),
+    ]
+    targets = np.concatenate([part.targets for part in soft])
+    classification = task.kind == "classification"
+    trusted = trusted_rows(targets[start:], classification, settings)
+    weights = row_weights(targets[start:], classification, settings)
+    log.info("%s: %d of %d rows without gold labels are trained on", task.name, len(trusted),
+             len(weights))  # fmt: skip
+    return dataclasses.replace(
+        gold,
+        rows=PreparedSplit([path, *map(extra.path, extra.splits)], extra.info["pad_token_id"]),
+        soft=SoftTargets(targets, np.concatenate([part.known for part in soft])),
+        chosen=np.concatenate([np.arange(start), start + trusted]),
+        weights=np.concatenate([np.ones(start, dtype=np.float32), weights]),
+    )

@@ -1,0 +1,94 @@
+"""Predictions are kept window by window: a stop costs one window, and changes no byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mtkd.errors import RunDirError
+from mtkd.stages import Run, predictions
+from mtkd.stages.predictions import PredictionReader, predictions_unit, read_predictions
+
+
+def unit(run: Run) -> Any:
+    encoder = run.recipe.student.encoder
+    return predictions_unit(run, "soften", "uncased", "teachers/uncased/rte", encoder, "rte",
+                            ("train", "dev"))  # fmt: skip
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Windows of 10 rows; the number of rows of each window that is predicted."""
+    found: list[int] = []
+    original = predictions.predict
+
+    def counting(*arguments: Any, **named: Any) -> Any:
+        logits = original(*arguments, **named)
+        found.append(len(logits))
+        return logits
+
+    monkeypatch.setattr(predictions, "WINDOW", 10)
+    monkeypatch.setattr(predictions, "predict", counting)
+    return found
+
+
+def test_a_stopped_attempt_goes_on_with_the_next_window_and_ends_with_the_same_bytes(
+    folds_run: Run, tmp_path: Path, calls: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    whole.mkdir(), stopped.mkdir()
+    unit(folds_run).build(whole)
+    assert calls == [10, 10, 10, 10, 8, 10, 10, 4]
+    counting = predictions.predict
+
+    def stops_in_the_third(*arguments: Any, **named: Any) -> Any:
+        if len(calls) == 8 + 2:
+            raise KeyboardInterrupt
+        return counting(*arguments, **named)
+
+    monkeypatch.setattr(predictions, "predict", stops_in_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        unit(folds_run).build(stopped)
+    monkeypatch.setattr(predictions, "predict", counting)
+    unit(folds_run).build(stopped)
+    assert calls[10:] == [10, 10, 8, 10, 10, 4]  # the first two windows were kept
+    for split in ("train", "dev"):
+        name = f"{split}.parquet"
+        assert (stopped / name).read_bytes() == (whole / name).read_bytes()
+    assert sorted(path.name for path in stopped.iterdir()) == ["dev.parquet", "train.parquet"]
+
+
+def test_windows_do_not_change_what_a_row_gets(
+    folds_run: Run, tmp_path: Path, calls: list[int]
+) -> None:
+    _, whole = read_predictions(folds_run, "uncased", "rte", "dev")
+    unit(folds_run).build(tmp_path)
+    parts = [logits for _, logits in predictions.iter_predictions(tmp_path / "dev.parquet", 7)]
+    np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-5)
+
+
+def test_a_reader_gives_rows_in_pieces_of_any_size_and_refuses_others(folds_run: Run) -> None:
+    guids, logits = read_predictions(folds_run, "uncased", "rte", "train")
+    reader = PredictionReader(folds_run, "uncased", "rte", "train")
+    column = pa.array(guids, pa.string())
+    first, second = reader.take(column[:7]), reader.take(column[7:])
+    np.testing.assert_array_equal(np.concatenate([first, second]), logits)
+    other = PredictionReader(folds_run, "uncased", "rte", "train")
+    with pytest.raises(RunDirError, match="other rows"):
+        other.take(column[1:8])
+    with pytest.raises(RunDirError, match="other rows"):
+        reader.take(column[:1])  # there are no more
+
+
+def test_a_flipped_bit_in_kept_predictions_is_refused(folds_run: Run, tmp_path: Path) -> None:
+    unit(folds_run).build(tmp_path)
+    path = tmp_path / "train.parquet"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(RunDirError, match="cannot be read"):
+        list(predictions.iter_predictions(path, 100))

@@ -1,0 +1,127 @@
+"""Rows without gold labels: the student learns them, by soft labels alone; nobody else does."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from mtkd.errors import RecipeError
+from mtkd.pipeline import open_run, statuses
+from mtkd.recipe import Unlabelled, load_recipe
+from mtkd.soft_labels import read_store
+from mtkd.stages import Run
+from mtkd.stages.rows import training_task
+from mtkd.training.unlabelled import row_weights, trusted_rows
+from tests.carry_out import carried_out
+
+PROBS = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.45, 0.55], [np.nan] * 2, [0.7, 0.3]],
+                 dtype=np.float32)  # fmt: skip
+
+
+def test_rows_below_the_threshold_or_without_a_soft_label_are_left_out() -> None:
+    assert trusted_rows(PROBS, True, Unlabelled()).tolist() == [0, 1, 2, 3, 5]
+    assert trusted_rows(PROBS, True, Unlabelled(threshold=0.65)).tolist() == [0, 2, 5]
+
+
+def test_of_each_class_the_surest_are_kept() -> None:
+    assert trusted_rows(PROBS, True, Unlabelled(max_per_class=1)).tolist() == [0, 2]
+    assert trusted_rows(PROBS, True, Unlabelled(max_per_class=2)).tolist() == [0, 2, 3, 5]
+
+
+def test_a_rows_weight_is_a_number_or_its_confidence() -> None:
+    assert row_weights(PROBS, True, Unlabelled(weight=0.5)).tolist() == [0.5] * 6
+    sure = row_weights(PROBS, True, Unlabelled(weight="confidence"))
+    np.testing.assert_allclose(sure, [0.9, 0.6, 0.8, 0.55, 0, 0.7])
+    scores = np.array([[2.5], [9.0]], dtype=np.float32)
+    assert row_weights(scores, False, Unlabelled(weight="confidence")).tolist() == [1, 1]
+    assert trusted_rows(scores, False, Unlabelled(threshold=0.9)).tolist() == [0, 1]
+
+
+def test_the_student_sees_all_train_rows_and_the_trusted_ones(folds_run: Run) -> None:
+    encoder = folds_run.recipe.student.encoder
+    task = training_task(folds_run, encoder, "rte", ranked=False, temperature=1.0,
+                         unlabelled=True, fold=None)  # fmt: skip
+    gold = np.isfinite(task.rows.labels)
+    assert gold.sum() == 48
+    assert task.places.tolist() == list(range(48 + 30))
+    assert task.rows.guids[48] == "rte/unlabelled/0"
+    store = read_store(folds_run.folder / "soft_labels/rte/unlabelled.parquet")
+    assert task.soft is not None
+    np.testing.assert_array_equal(task.soft.targets[48:], store.targets)
+
+
+def test_every_trusted_row_is_in_an_epoch_of_the_student_and_none_in_the_baselines(
+    folds_run: Run,
+) -> None:
+    notes = {
+        name: json.loads((folds_run.folder / name / "manifest.json").read_text())["notes"]
+        for name in ("student", "baseline")
+    }
+    batches = {name: note["steps"] for name, note in notes.items()}
+    assert batches["baseline"] == math.ceil(48 / 16) * 2
+    assert batches["student"] == math.ceil((48 + 30) / 16) + math.ceil(48 / 16)
+
+
+def test_adding_rows_without_gold_labels_makes_no_teacher_and_no_baseline_stale(
+    folds_recipe: Path, folds_run: Run, tmp_path: Path
+) -> None:
+    more = tmp_path / "more.tsv"
+    more.write_text("sentence1\tsentence2\nthe cat\ta dog\n", "utf-8")
+    override = f"soft_labels.unlabelled.files.rte={more}"
+    run = open_run(load_recipe(str(folds_recipe), [override]), folds_run.folder)
+    state = {s.unit.place: s.state for parts in statuses(run).values() for s in parts}
+    kept = {"baseline", "soft_labels/stsb", "teachers/cased/rte", "folds/1/teachers/cased/rte"}
+    assert {place: state[place] for place in kept} == dict.fromkeys(kept, "done")
+    made = {"student", "soft_labels/rte", "predictions_unlabelled/cased/rte"}
+    assert {place: state[place] for place in made} == dict.fromkeys(made, "stale")
+
+
+def test_another_threshold_makes_only_the_student_anew(folds_recipe: Path, folds_run: Run) -> None:
+    changed = load_recipe(str(folds_recipe), ["soft_labels.unlabelled.threshold=0.9"])
+    run = open_run(changed, folds_run.folder)
+    stale = {s.unit.place for s in statuses(run)["distill"] if s.state == "stale"}
+    assert stale == {"student"}
+    assert {s.state for s in statuses(run)["soften"]} == {"done"}
+
+
+def test_a_file_for_a_task_without_soft_labels_or_that_is_not_there_is_refused(
+    folds_recipe: Path, tmp_path: Path
+) -> None:
+    for override, said in (
+        ("soft_labels.unlabelled.files.mrpc=x.tsv", "gets no soft labels"),
+        (f"soft_labels.unlabelled.files.stsb={tmp_path / 'no.tsv'}", "no such file"),
+    ):
+        with pytest.raises(RecipeError, match=said):
+            open_run(load_recipe(str(folds_recipe), [override]), tmp_path / "run")
+
+
+def test_a_cards_own_unlabelled_rows_are_learnt_too(
+    folds_recipe: Path, unlabelled_file: Path, tmp_path: Path
+) -> None:
+    """A card of one's own names the file itself, beside it."""
+    for split in ("train", "dev"):
+        rows = [f"{i}\tthe cat runs\ta dog {'sees' * (i % 2)}\t{i % 2}" for i in range(20)]
+        text = "\n".join(["id\tone\ttwo\tgold", *rows]) + "\n"
+        (tmp_path / f"{split}.tsv").write_text(text, "utf-8")
+    (tmp_path / "more.tsv").write_text("one\ttwo\nthe cat\truns\na dog\truns\n", "utf-8")
+    files = {s: {"path": f"{s}.tsv", "id": "id"} for s in ("train", "dev")}
+    card = {
+        "name": "own", "title": "Own", "kind": "classification", "texts": ["one", "two"],
+        "label": "gold", "labels": ["no", "yes"], "file_labels": ["0", "1"],
+        "metrics": ["accuracy"],
+        "files": {**files, "unlabelled": {"path": "more.tsv", "labelled": False}},
+    }  # fmt: skip
+    OmegaConf.save(OmegaConf.create(card), tmp_path / "own.yaml")
+    run = carried_out(
+        folds_recipe, tmp_path / "run", f"tasks=[{tmp_path / 'own.yaml'}]", "teachers.tasks=[own]",
+        "soft_labels={unlabelled: {}}", last="distill",
+    )  # fmt: skip
+    task = training_task(run, run.recipe.student.encoder, "own", ranked=False, temperature=1.0,
+                         unlabelled=True, fold=None)  # fmt: skip
+    assert [g for g in task.rows.guids if "unlabelled" in g] == ["own/unlabelled/0",
+                                                                 "own/unlabelled/1"]  # fmt: skip
