@@ -1,8 +1,9 @@
 """`python -m benchmarks.out_of_fold GLUE_DATA`: soft labels in fold against out of fold.
 
-On real rows, for each seed two runs that differ in `soft_labels.folds` alone and share their teachers: how well
-calibrated are the soft labels of the train rows, and what does the student score on dev? Writes
-benchmarks/results/out_of_fold-<date>.json and .md. Runs are kept in `--runs` and gone on with.
+On real rows, for each seed two runs that differ in `soft_labels.folds` alone and share their
+teachers: how well calibrated are the soft labels of the train rows, and what does the student score
+on dev? Writes benchmarks/results/out_of_fold-<date>.json and .md. Runs are kept in `--runs` and
+gone on with.
 """
 
 from __future__ import annotations

@@ -6,17 +6,21 @@ import logging
 import sys
 
 _FILE_WIDTH = 200  # a pipe or file has no width of its own, and folding would break lines up there
+_BLOCK_WIDTH = 100  # of blocks, which fit it and hold texts that have to be folded
 
 
 def print_block(title: str, header: list[str], rows: list[list[str]]) -> None:
     """Print a heading, and a table where there is one."""
     print(title)
     if header:
-        print_table(header, rows)
+        print_table(header, rows, _BLOCK_WIDTH)
 
 
-def print_table(header: list[str], rows: list[list[str]]) -> None:
-    """Print a table on stdout; columns of numbers are aligned on the right."""
+def print_table(header: list[str], rows: list[list[str]], file_width: int = _FILE_WIDTH) -> None:
+    """Print a table on stdout; columns of numbers are aligned on the right.
+
+    Args: file_width: columns to fold at where stdout is no terminal.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -28,7 +32,7 @@ def print_table(header: list[str], rows: list[list[str]]) -> None:
         table.add_column(title, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # as text: cells are no markup
-    Console(width=None if sys.stdout.isatty() else _FILE_WIDTH).print(table)
+    Console(width=None if sys.stdout.isatty() else file_width).print(table)
 
 
 def log_to_stderr(level: int) -> None:

@@ -1,11 +1,15 @@
 """The commands: arguments, overrides, exit codes; what they do stands below."""
 
-from mtkd.cli import (  # isort: split
-    soft_labels,
-    stages,  # isort: split  # the order of imports is the order in --help
-    submission,
-)
+# in the order that --help lists them
+from mtkd.cli import stages
 
+# isort: split
+from mtkd.cli import soft_labels
+
+# isort: split
+from mtkd.cli import submission
+
+# isort: split
 from mtkd.cli import lists
 from mtkd.cli.app import app, main
 

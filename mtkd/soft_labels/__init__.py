@@ -3,7 +3,7 @@
 from mtkd.soft_labels.combine import as_logits, combine, teacher_targets
 from mtkd.soft_labels.info import COMBINATIONS, StoreInfo, Teacher
 from mtkd.soft_labels.join import SoftTargets, join
-from mtkd.soft_labels.label_order import check_label_order, count_confusion
+from mtkd.soft_labels.label_order import check_label_order, check_store, count_confusion
 from mtkd.soft_labels.read import (
     SoftLabelStore,
     StoreBatch,
@@ -23,6 +23,7 @@ __all__ = [
     "Teacher",
     "as_logits",
     "check_label_order",
+    "check_store",
     "combine",
     "count_confusion",
     "join",

@@ -123,8 +123,13 @@ def _class_columns(where: str, header: Sequence[str], task: Task) -> dict[str, s
             raise DataError(f"{where}: the column {column!r} is of no class of {task.name}, whose "
                             f"classes are {', '.join(task.labels) or 'none: it has scores'}"
                             f"{did_you_mean(inner, task.labels)}")  # fmt: skip
-        if inner is not None or (column in task.labels and column not in _BESIDE):
-            found[column] = inner if inner is not None else column
+        if inner is None and (column not in task.labels or column in _BESIDE):
+            continue
+        label = column if inner is None else inner
+        if label in found.values():
+            raise DataError(f"{where}: two columns for {label}, {label} and p({label}); leave out "
+                            "either all p(...) or all others")  # fmt: skip
+        found[column] = label
     missing = [name for name in task.labels if name not in found.values()]
     if found and missing:
         rest = [column for column in header if column not in found and column not in _BESIDE]

@@ -81,11 +81,10 @@ def _values(row: RawRow, layout: Layout) -> NDArray[np.float64] | None:
         found = np.empty(0)
     if layout.kind == "score" and found.ndim == 0:
         found = found[None]
-    if found.dtype.kind not in "fiu" or found.ndim not in (1, 2):
+    is_number = found.dtype.kind in "fiu" and found.size > 0
+    if not is_number or found.ndim not in (1, 2) or found.shape[-1] != layout.outputs:
         raise DataError(f"{where}: {_names(layout)}: expected {_shape(layout)}, found {content!r}")
-    found = found.astype(np.float64).reshape(-1, found.shape[-1])
-    if found.shape[0] == 0 or found.shape[1] != layout.outputs:
-        raise DataError(f"{where}: {_names(layout)}: expected {_shape(layout)}, found {content!r}")
+    found = found.astype(np.float64).reshape(-1, layout.outputs)
     if np.isnan(found).all():  # else it would pass for a row without
         raise DataError(f"{where}: {_names(layout)}: NaN; leave the row out if it has none")
     return found

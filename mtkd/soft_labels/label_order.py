@@ -9,12 +9,14 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtrc
 
 from mtkd.errors import StoreError
+from mtkd.soft_labels.read import read_batches, read_info
 
 _GAIN, _AGREEMENT, _P_VALUE = 0.10, 0.70, 1e-6
 
@@ -102,3 +104,17 @@ def check_label_order(where: str, labels: tuple[str, ...], confusion: NDArray[np
                          "decoded with another order than the teachers learnt: check labels and "
                          "file_labels in the task's card")  # fmt: skip
     log.warning("%s: look whether the columns stand in the order of the card's labels", said)
+
+
+def check_store(path: Path) -> None:
+    """Read a store from end to end: every checksum, then the order of its classes.
+
+    Raises: StoreError: as `read_batches` and `check_label_order`.
+    """
+    info = read_info(path)
+    confusion = np.zeros((info.outputs, info.outputs), dtype=np.int64)
+    for batch in read_batches(path):
+        if info.labels:
+            confusion += count_confusion(info.outputs, batch.gold, batch.targets)
+    if info.labels:
+        check_label_order(str(path), info.labels, confusion)

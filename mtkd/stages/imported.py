@@ -12,9 +12,16 @@ import numpy as np
 
 from mtkd.artifacts import file_sha256
 from mtkd.errors import StoreError
-from mtkd.soft_labels import StoreInfo, StoreWriter, join, read_batches, read_info, read_store
+from mtkd.soft_labels import (
+    StoreInfo,
+    StoreWriter,
+    check_store,
+    join,
+    read_batches,
+    read_info,
+    read_store,
+)
 from mtkd.stages.combination import combination_settings, fitted
-from mtkd.stages.label_order import check_store_order
 from mtkd.stages.prepare import (
     Prepared,
     has_unlabelled,
@@ -93,7 +100,7 @@ def _build(run: Run, name: str, files: dict[str, Path], folder: Path) -> dict[st
         with StoreWriter(path, fitted(settings, task, bare, dev)) as writer:
             for batch in read_batches(source):
                 writer.append(batch.guids, batch.gold, batch.logits)
-        check_store_order(path)
+        check_store(path)
         rows[split] = info.rows
     log.info("imported soft labels for %s: %s", name, rows)
     return {"rows": rows}

@@ -17,10 +17,9 @@ from mtkd.artifacts import fingerprint, read_manifest
 from mtkd.errors import StoreError
 from mtkd.examples import PreparedSplit, fold_numbers
 from mtkd.recipe import Candidate
-from mtkd.soft_labels import StoreInfo, StoreWriter, Teacher
+from mtkd.soft_labels import StoreInfo, StoreWriter, Teacher, check_store
 from mtkd.stages.combination import combination_settings, fitted
 from mtkd.stages.imported import imported_unit
-from mtkd.stages.label_order import check_store_order
 from mtkd.stages.predictions import (
     UNLABELLED,
     PredictionReader,
@@ -127,7 +126,7 @@ def _build(run: Run, kept: list[Candidate], name: str, folder: Path) -> dict[str
             for guids, gold in _pieces(sources[0].split(split)):
                 logits = np.stack([reader.take(guids) for reader in readers], axis=1)
                 writer.append(guids, gold, logits)
-        check_store_order(path)  # reads it all again: what is on disk is what was meant
+        check_store(path)  # reads it all again: what is on disk is what was meant
         rows[split] = len(sources[0].split(split))
     log.info("soft labels of %d teachers for %s: %s", len(kept), name, rows)
     return {"rows": rows, "teachers": [teacher.name for teacher in info.teachers],

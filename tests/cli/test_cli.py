@@ -13,23 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from mtkd import __version__, cli
+from mtkd import __version__
 from mtkd.stages import Run
 from tests.carry_out import carried_out
-
-
-def mtkd(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own."""
-    command = [sys.executable, "-m", "mtkd", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
-
-
-def code_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Run the command line in this process and return its exit code."""
-    monkeypatch.setattr(sys, "argv", ["mtkd", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    return int(caught.value.code or 0)
+from tests.cli.process import code_of, mtkd
 
 
 def test_help_needs_no_heavy_import() -> None:

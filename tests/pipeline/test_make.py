@@ -22,6 +22,7 @@ from mtkd.errors import DataError, EncoderError, RunDirError, RunFailed, StoreEr
 from mtkd.pipeline import carry_out, open_run, statuses
 from mtkd.pipeline.status import unit_status
 from mtkd.recipe import load_recipe
+from mtkd.soft_labels import read_batches, read_info, write_store
 from mtkd.stages import STAGES, Run
 from tests.carry_out import carried_out
 
@@ -213,17 +214,26 @@ def test_the_cache_keeps_student_and_baseline_apart(tiny_recipe: Path, tmp_path:
     assert (run.folder / "baseline" / "model.safetensors").is_file()
 
 
-def test_soft_labels_of_rows_in_another_order_are_not_scored(
-    copied_run: Run, tiny_recipe: Path
-) -> None:
+def test_soft_labels_of_other_rows_are_not_scored(copied_run: Run, tiny_recipe: Path) -> None:
     path = copied_run.folder / "soft_labels" / "rte" / "dev.parquet"
-    table = pq.read_table(path)
-    rows = table.to_pandas()
-    rows["guid"] = [f"{guid}x" for guid in rows["guid"]]
-    other = pa.Table.from_pandas(rows, schema=table.schema, preserve_index=False)
-    pq.write_table(other, path)
+    (batch,) = read_batches(path)
+    guids = [f"{guid}x" for guid in batch.guids.to_pylist()]
+    write_store(path, read_info(path), guids, batch.gold, batch.logits)
     shutil.rmtree(copied_run.folder / "evaluation")
     with pytest.raises(StoreError, match="no soft label for 24 rows"):
+        carried_out(tiny_recipe, copied_run.folder)
+
+
+def test_soft_labels_that_were_edited_by_hand_are_not_used(
+    copied_run: Run, tiny_recipe: Path
+) -> None:
+    path = copied_run.folder / "soft_labels" / "rte" / "train.parquet"
+    table = pq.read_table(path)
+    rows = table.to_pandas()
+    rows["probs"] = rows["probs"].sample(frac=1, random_state=0).to_list()
+    pq.write_table(pa.Table.from_pandas(rows, schema=table.schema, preserve_index=False), path)
+    shutil.rmtree(copied_run.folder / "student")
+    with pytest.raises(StoreError, match="not as it was written"):
         carried_out(tiny_recipe, copied_run.folder)
 
 
