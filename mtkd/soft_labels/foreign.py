@@ -97,14 +97,14 @@ def _from_npy(
                         "--values logits")  # fmt: skip
     order = ordered_labels(str(path), task, labels)
     try:
-        array = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            array = np.lib.format.read_array(file, allow_pickle=False)
         lines = guids.read_text("utf-8-sig").split("\n")
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, MemoryError) as error:
         raise DataError(f"{path}: cannot be read, or its guids in {guids}: {error}") from error
     shape = f"(rows, {task.num_outputs}) or (rows, teachers, {task.num_outputs})"
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-        raise DataError(f"{path}: expected an array of numbers, {shape}, found "
-                        f"{getattr(array, 'dtype', type(array).__name__)}")  # fmt: skip
+    if array.dtype.kind not in "fiu":
+        raise DataError(f"{path}: expected an array of numbers, {shape}, found {array.dtype}")
     if array.ndim == 1 and not task.labels:
         array = array[:, None]
     values = array[:, None, :] if array.ndim == 2 else array

@@ -69,7 +69,7 @@ def wide(tmp_path: Path) -> Selection:
 
 
 def test_a_printed_table_fits_100_columns_and_loses_no_word_of_the_texts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = wide(tmp_path)
     words = [f"word{i}" for i in range(80)]
@@ -77,8 +77,7 @@ def test_a_printed_table_fits_100_columns_and_loses_no_word_of_the_texts(
     heading, header, cells = rows_table(found.heading, rows_of(found, texts))
     assert header == ["no.", "divergence", "row"]
     assert all(len(line) <= 100 for line in heading.splitlines())
-    monkeypatch.setattr(terminal, "_FILE_WIDTH", 100)
-    terminal.print_table(header, cells)
+    terminal.print_block(heading, header, cells)
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 100
     assert all(shown.split().count(word) == 3 for word in words)  # whole, once for each row

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
@@ -60,6 +60,7 @@ def plain(info: StoreInfo, teachers: list[list[float]]) -> list[float]:
     return [math.fsum(map(operator.mul, weights, column)) for column in columns]
 
 
+@settings(deadline=None)  # how long it takes is the machine's affair
 @given(
     method=st.sampled_from(COMBINATIONS),
     teachers=st.integers(3, 6),
@@ -150,6 +151,7 @@ def random_logits(seed: int, teachers: int, classes: int) -> NDArray[np.float32]
     return np.random.default_rng(seed).normal(0, 3, (5, teachers, classes)).astype(np.float32)
 
 
+@settings(deadline=None)  # how long it takes is the machine's affair
 @given(
     method=st.sampled_from(COMBINATIONS),
     order=st.permutations(range(4)),
@@ -170,6 +172,7 @@ def test_the_order_of_teachers_does_not_matter(
     )  # fmt: skip
 
 
+@settings(deadline=None)  # how long it takes is the machine's affair
 @given(
     method=st.sampled_from(COMBINATIONS),
     temperature=st.floats(0.1, 50),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
@@ -30,6 +32,7 @@ from mtkd.stages.data_rows import DataRows, data_rows
 from mtkd.task import load_task
 from tests.carry_out import carried_out
 from tests.soft_labels import foreign_files as files
+from tests.soft_labels.stores import edit, set_column
 
 MNLI, RTE, STSB = (load_task(name) for name in ("mnli", "rte", "stsb"))
 OLD_ORDER = ("contradiction", "entailment", "neutral")  # of models published before the card's
@@ -257,11 +260,9 @@ def test_a_store_of_other_rows_is_refused(store: Path, rows: DataRows) -> None:
 
 
 def test_a_store_that_was_changed_is_not_passed_on_as_whole(store: Path) -> None:
-    table = pq.read_table(store)
-    probs = table["probs"].to_pylist()
+    probs = pq.read_table(store)["probs"].to_pylist()
     probs[0] = probs[0][::-1]
-    changed = table.set_column(3, table.schema.field("probs"), [probs])
-    pq.write_table(changed, store)
+    edit(store, set_column("probs", probs, pa.list_(pa.float32())))
     assert b"mtkd" in pq.read_schema(store).metadata
     assert "not as it was written" in refusal(store)
 
@@ -318,13 +319,14 @@ def test_an_array_without_guids_is_refused(tmp_path: Path) -> None:
 def test_rows_are_found_in_a_run_and_in_glue_files_alike(
     tmp_path: Path, tiny_recipe: Path, tiny_glue: Path
 ) -> None:
-    run = carried_out(tiny_recipe, tmp_path / "run", last="prepare")
-    given = [data_rows(RTE, "train", str(place)) for place in (run.folder, tiny_glue)]
-    assert given[0].guids.equals(given[1].guids)
-    assert np.array_equal(given[0].gold, given[1].gold)
-    assert given[0].fingerprint == given[1].fingerprint
-    unknown = data_rows(RTE, "test", str(run.folder))
-    assert np.isnan(unknown.gold).all()
+    glue = Path(shutil.copytree(tiny_glue, tmp_path / "glue"))
+    shutil.copy(glue / "RTE" / "test.tsv", glue / "RTE" / "unlabelled.tsv")
+    run = carried_out(tiny_recipe, tmp_path / "run", f"data.root={glue}", last="prepare")
+    for split in ("train", "dev", "test", "unlabelled"):
+        there, here = (data_rows(RTE, split, str(place)) for place in (run.folder, glue))
+        assert there.guids.equals(here.guids)
+        assert np.array_equal(there.gold, here.gold, equal_nan=True)
+        assert there.fingerprint == here.fingerprint
     with pytest.raises(DataError, match="did you mean 'train'"):
         data_rows(RTE, "trian", str(run.folder))
     with pytest.raises(MtkdError, match="no rows of qnli"):
