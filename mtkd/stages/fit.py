@@ -16,7 +16,7 @@ from mtkd.batching import steps_per_epoch
 from mtkd.devices import start_accelerator
 from mtkd.encoders import load_tokenizer, weights_size
 from mtkd.errors import EncoderError
-from mtkd.examples import Fold, has_split
+from mtkd.examples import Fold
 from mtkd.inference import predict
 from mtkd.metrics import is_constant, score, task_score
 from mtkd.model import MultiTaskModel, add_head, build_model
@@ -27,6 +27,7 @@ from mtkd.stages.prepare import (
     open_prepared,
     prepared_place,
     unlabelled_place,
+    unlabelled_splits,
 )
 from mtkd.stages.rows import is_held_out, soft_labels_place, training_task
 from mtkd.stages.unit import Run, Unit, encoder_settings, flat, flat_mapping, training_settings
@@ -215,8 +216,7 @@ def _steps(run: Run, fit: Fit) -> int | None:
         (split,) = run.tasks[name].train_splits
         splits = [split]
         if name in fit.unlabelled:  # at most: which of them are trusted is not known yet
-            card, data = run.tasks[name], run.recipe.data
-            splits += [s for s in card.unlabelled_splits if has_split(card, s, data)]
+            splits += unlabelled_splits(run, name)
         counts = [count_rows(run, fit.encoder.encoder, run.tasks[name], s) for s in splits]
         if None in counts:
             return None

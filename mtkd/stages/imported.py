@@ -28,6 +28,7 @@ from mtkd.stages.prepare import (
     open_prepared,
     prepared_place,
     unlabelled_place,
+    unlabelled_splits,
 )
 from mtkd.stages.rows import soft_labels_place
 from mtkd.stages.unit import Run, Unit
@@ -75,8 +76,10 @@ def _stores(run: Run, task: str) -> dict[str, Path]:
             raise StoreError(f"{key}: {found[info.split].name} and {path.name} are both of "
                              f"{info.split}; leave one out")  # fmt: skip
         found[info.split] = path
-    lacking = set(run.tasks[task].train_splits) - found.keys()
-    if lacking:
+    wanted = list(run.tasks[task].train_splits)
+    if run.recipe.soft_labels.unlabelled is not None:
+        wanted += unlabelled_splits(run, task)
+    if lacking := [split for split in wanted if split not in found]:
         raise StoreError(f"{key}: no soft labels for {', '.join(lacking)}; it has those of "
                          f"{', '.join(found) or 'nothing'}")  # fmt: skip
     return found

@@ -67,10 +67,15 @@ def unlabelled_place(encoder: str, task: str) -> str:
     return f"prepared_unlabelled/{encoder_slug(encoder)}/{task}"
 
 
+def unlabelled_splits(run: Run, task: str) -> list[str]:
+    """Return a task's splits without gold labels to learn from, those that are there."""
+    card = run.tasks[task]
+    return [split for split in card.unlabelled_splits if has_split(card, split, run.recipe.data)]
+
+
 def has_unlabelled(run: Run, task: str) -> bool:
     """Return whether a task has rows without gold labels to learn from."""
-    card = run.tasks[task]
-    return any(has_split(card, split, run.recipe.data) for split in card.unlabelled_splits)
+    return bool(unlabelled_splits(run, task))
 
 
 def open_prepared(run: Run, encoder: str, task: str, *, unlabelled: bool = False) -> Prepared:

@@ -173,10 +173,11 @@ class _FoldReader:
     def take(self, guids: pa.Array) -> NDArray[np.float32]:
         """Return the logits, (rows, outputs), of the next rows, which have to be `guids`."""
         numbers = fold_numbers(guids.to_pylist(), len(self._parts))
-        parts = [reader.take(guids.filter(pa.array(numbers == number)))
-                 for number, reader in enumerate(self._parts)]  # fmt: skip
+        there = np.unique(numbers)  # of a small split some part may have no row
+        parts = [self._parts[number].take(guids.filter(pa.array(numbers == number)))
+                 for number in there]  # fmt: skip
         logits = np.empty((len(guids), parts[0].shape[1]), dtype=np.float32)
-        for number, part in enumerate(parts):
+        for number, part in zip(there, parts, strict=True):
             logits[numbers == number] = part
         return logits
 

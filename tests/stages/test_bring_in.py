@@ -150,6 +150,7 @@ def test_wrong_labels_are_refused_and_the_right_ones_named_and_accepted(
     for wrong in (MNLI.labels, ("neutral", "entailment", "contradiction"), OLD_ORDER[::-1]):
         said = refusal(file, labels=wrong)
         assert "--labels 'contradiction,entailment,neutral'" in said
+        assert "itself names" not in said
     assert bring(file, labels=OLD_ORDER).labels == MNLI.labels
 
 

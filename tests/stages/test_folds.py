@@ -18,6 +18,7 @@ from mtkd.soft_labels import read_batches, read_info
 from mtkd.stages import Run
 from mtkd.stages.prepare import open_prepared
 from mtkd.stages.rows import training_task
+from tests.carry_out import carried_out
 
 ENCODERS = {"uncased": 0, "cased": 1}
 
@@ -66,6 +67,19 @@ def test_dev_is_scored_by_teachers_of_all_rows_and_the_stores_say_which(folds_ru
     full = MultiTaskModel.load(folds_run.folder / "teachers/uncased/rte")
     expected = predict(full, "rte", rows, start_accelerator("fp32"))
     np.testing.assert_allclose(dev.logits[:, 0], expected, atol=1e-5)
+
+
+def test_a_part_without_rows_does_no_harm(folds_recipe: Path, tmp_path: Path) -> None:
+    """20 rows in 20 parts: some have none."""
+    run = carried_out(
+        folds_recipe, tmp_path / "run", "tasks=[rte]", "teachers.select.keep=1",
+        "teachers.select.by=[rte]", "soft_labels={folds: 20}", "data.max_rows.train=20",
+        "training.batch_size=32", last="soften",
+    )  # fmt: skip
+    (batch,) = read_batches(run.folder / "soft_labels/rte/train.parquet")
+    sizes = np.bincount(fold_numbers(batch.guids.to_pylist(), 20), minlength=20)
+    assert sizes.min() == 0
+    assert batch.known.all()
 
 
 def test_what_folds_cost_is_forecast(folds_run: Run, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_store_of_train_alone_is_enough_and_is_softened_anew(
 
 
 def test_stores_of_other_rows_tasks_or_splits_are_refused(
-    taught: Run, folds_recipe: Path, tmp_path: Path
+    taught: Run, folds_recipe: Path, unlabelled_file: Path, tmp_path: Path
 ) -> None:
     stores = taught.folder / "soft_labels"
     for override, said in (
@@ -68,6 +68,12 @@ def test_stores_of_other_rows_tasks_or_splits_are_refused(
             carried_out(
                 folds_recipe, tmp_path / "a", "teachers=null", f"soft_labels={{{override}}}"
             )
+    only = f"imported: {{rte: {stores / 'rte'}}}"
+    rows = "unlabelled: {files: {rte: " + str(unlabelled_file) + "}}"
+    with pytest.raises(StoreError, match="no soft labels for unlabelled"):
+        carried_out(
+            folds_recipe, tmp_path / "a", "teachers=null", f"soft_labels={{{only}, {rows}}}"
+        )
     with pytest.raises(StoreError, match="data fingerprint"):
         carried_out(folds_recipe, tmp_path / "b", *imported(taught, "rte"),
                     "data.max_rows.train=20")  # fmt: skip
