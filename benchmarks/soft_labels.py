@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +227,8 @@ def write(measured: dict[str, Any], rows: int, results: Path) -> None:
     from benchmarks.run import machine  # imports torch, in which the processes above have no part
 
     command = shlex.join(["python", "-m", "benchmarks.soft_labels", "--rows", str(rows)])
-    found = {"machine": {**machine(), "command": command}, **measured}
+    about = {**machine(), "pyarrow": version("pyarrow"), "command": command}
+    found = {"machine": about, **measured}
     results.mkdir(parents=True, exist_ok=True)
     name = f"soft_labels-{datetime.now(UTC).strftime('%Y-%m-%d')}"
     (results / f"{name}.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")

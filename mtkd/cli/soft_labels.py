@@ -48,7 +48,7 @@ def inspect(
 ) -> None:
     """Say what soft labels hold: how right, how sure and how much of one mind the teachers are."""
     log_to_stderr(logging.INFO)
-    from mtkd.inspection import compare_stores, comparison_blocks, find_stores
+    from mtkd.inspection import compare_stores, comparison_blocks, find_stores, guids_by_store
 
     if len(paths) > 2:
         raise UserError(f"inspect takes one path, or two stores to compare; found {len(paths)}")
@@ -65,7 +65,11 @@ def inspect(
                 print_block(*block)
         return
     stores = find_stores(paths[0])
-    content = [_look(store, rows, limit, seed, data, quiet=as_json) for store in stores]
+    wanted: dict[Path, str | None] = dict.fromkeys(stores, rows)
+    if rows is not None and "/" in rows:  # guids: of a run's stores only theirs are looked into
+        wanted = {s: ",".join(g) for s, g in guids_by_store(stores, rows.split(",")).items()}
+    stores = list(wanted)
+    content = [_look(s, which, limit, seed, data, quiet=as_json) for s, which in wanted.items()]
     if as_json:
         print(json.dumps([found for found, _ in content], indent=2))
     if csv is not None:

@@ -4,7 +4,7 @@ from mtkd.inspection.choose import choose_rows
 from mtkd.inspection.compare import Comparison, compare_stores
 from mtkd.inspection.comparison_tables import comparison_blocks
 from mtkd.inspection.csv_file import write_csv, write_selections_csv
-from mtkd.inspection.find import find_stores
+from mtkd.inspection.find import find_stores, guids_by_store
 from mtkd.inspection.label_errors import LabelErrors, label_errors
 from mtkd.inspection.report import StoreReport, inspect_store
 from mtkd.inspection.row_tables import rows_table
@@ -28,6 +28,7 @@ __all__ = [
     "comparison_blocks",
     "default_data",
     "find_stores",
+    "guids_by_store",
     "inspect_store",
     "label_errors",
     "report_blocks",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mtkd.errors import RunDirError, StoreError
 from mtkd.recipe import RUN_RECIPE
+from mtkd.soft_labels import read_info
 
 _SOFT_LABELS = "soft_labels"
 _DEPTH = 4  # a folder of runs: run, soft_labels, task, store
@@ -42,6 +43,22 @@ def find_stores(path: Path) -> list[Path]:
         f"{path}: no soft-label store (.parquet) in it; expected a run directory or a folder of "
         "stores. `mtkd soften RECIPE` makes soft labels"
     )
+
+
+def guids_by_store(stores: list[Path], guids: list[str]) -> dict[Path, list[str]]:
+    """Return, of each store that some guids name by task and split, those guids.
+
+    Raises: StoreError: a guid of none of the stores.
+    """
+    found: dict[Path, list[str]] = {}
+    names = {f"{info.task}/{info.split}": path for path in stores if (info := read_info(path))}
+    for guid in map(str.strip, guids):
+        name = "/".join(guid.split("/")[:2])
+        if name not in names:
+            raise StoreError(f"--rows {guid}: of none of these stores; they are of "
+                             f"{', '.join(names)}")  # fmt: skip
+        found.setdefault(names[name], []).append(guid)
+    return found
 
 
 def _in_folder(folder: Path, depth: int) -> Iterator[Path]:

@@ -40,7 +40,9 @@ def label_errors(path: Path, limit: int, title: str | None = None) -> LabelError
     """Find likely label errors in two passes over the store, in the memory of one chunk.
 
     Classification: a row is one where, of the classes whose probability reaches their threshold,
-    the most probable is not gold's. Where gold's is as probable as another, gold is believed.
+    the most probable is not gold's, and gold's is not the most probable of all either: with rare
+    classes thresholds alone would name rows on which teachers and gold agree. Where gold's is as
+    probable as another, gold is believed.
     Regression: a row is one whose prediction is more than 3 standard deviations of the residual
     from gold. All are counted, the `limit` most likely returned.
 
@@ -68,7 +70,7 @@ def _overruled(info: StoreInfo, path: Path, limit: int, title: str | None) -> La
             # less a unit of the fixed point, so that a constant probability reaches its own mean
             reached = chunk.ensemble >= thresholds - 1 / _FIXED_POINT
             gold, others = _gold_and_others(np.where(reached, chunk.ensemble, -np.inf), chunk)
-            places = np.flatnonzero(others.max(axis=1) > gold)
+            places = np.flatnonzero((others.max(axis=1) > gold) & (margins(chunk) < 0))
             total += len(places)
             yield take(chunk, places)
 

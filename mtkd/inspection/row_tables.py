@@ -28,7 +28,7 @@ def rows_table(heading: str, rows: Sequence[Row]) -> tuple[str, list[str], list[
 
 def _block(row: Row) -> str:
     gold = "unknown" if row.gold is None else _said(Opinion("gold", row.gold, None))
-    lines = [f"{row.guid}   gold: {gold}   ensemble: {_said(row.ensemble)}"]
+    lines = [f"{_readable(row.guid)}   gold: {gold}   ensemble: {_said(row.ensemble)}"]
     if len(row.soft_label) > 2:  # of two classes the ensemble's line has said all
         lines.append(f"soft label: {_soft_label(row.soft_label)}")
     lines.append("; ".join(f"{shortened(t.name, _NAME)}: {_said(t)}" for t in row.teachers))

@@ -53,13 +53,14 @@ def texts_of(
 
 def _from_run(run: Path, info: StoreInfo, wanted: set[str]) -> dict[str, tuple[str, ...]]:
     fingerprints: dict[Path, str] = {}
-    for file in sorted((run / _PREPARED).glob(f"*/{info.task}/info.json")):
+    folder = run / (f"{_PREPARED}_unlabelled" if info.split.startswith("unlabelled") else _PREPARED)
+    for file in sorted(folder.glob(f"*/{info.task}/info.json")):
         splits = _splits(file)
         if info.split in splits:
             fingerprints[file.with_name(f"{info.split}.arrow")] = splits[info.split]["fingerprint"]
     if not fingerprints:
-        raise RunDirError(f"--data {run}: no rows of {info.task}/{info.split} in its {_PREPARED}/; "
-                          "give the run that the store was made in")  # fmt: skip
+        raise RunDirError(f"--data {run}: no rows of {info.task}/{info.split} in its "
+                          f"{folder.name}/; give the run that the store was made in")  # fmt: skip
     for arrow, fingerprint in fingerprints.items():
         if fingerprint == info.data_fingerprint:
             return _from_arrow(arrow, wanted)

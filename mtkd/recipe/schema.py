@@ -205,9 +205,10 @@ class Teachers(Settings):
 
 
 class Unlabelled(Settings):
-    """How rows without gold labels are trained on: by their soft labels alone.
+    """How rows without gold labels are trained on: by their soft labels alone, whatever the share.
 
-    For regression only `files` and a number as `weight` mean anything.
+    Probabilities are those at `soft_labels.temperature`. For regression only `files` and a number
+    as `weight` mean anything.
     """
 
     files: dict[str, str] = {}  # task -> file with its text columns; else the card's
@@ -284,6 +285,9 @@ class GlueRecipe(Settings):
         if teachers is None and soft.unlabelled is not None and not soft.imported:
             raise ValueError("soft_labels.unlabelled: without teachers or imported soft labels "
                              "these rows have no label at all")  # fmt: skip
+        if soft.unlabelled is not None and self.student.distill_weight == 0:
+            raise ValueError("soft_labels.unlabelled: with student.distill_weight=0 nothing is "
+                             "learnt from soft labels, and these rows have no other")  # fmt: skip
         if teachers is not None and soft.combine == "trimmed" and teachers.select.keep < 3:
             raise ValueError("soft_labels.combine: trimmed leaves out two teachers of each class, "
                              f"of {teachers.select.keep}; keep 3 or more")  # fmt: skip

@@ -10,6 +10,8 @@ from mtkd.errors import ShapeError
 from mtkd.soft_labels.info import StoreInfo
 from mtkd.task import Task
 
+_LITTLE = 0.05  # of the probability left between the lowest and highest teacher of each class
+
 
 def teacher_targets(info: StoreInfo, logits: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return each teacher's own soft labels.
@@ -31,8 +33,9 @@ def combine(info: StoreInfo, logits: NDArray[np.floating]) -> NDArray[np.float32
 
     mean: the mean of probabilities, or of scores (Liu et al. 2019, arXiv 1904.09482, section 3, at
     T = 1). dev_score: the same, weighted. trimmed: without each class's highest and lowest teacher,
-    summing to 1 again. logits: softmax of the mean of logits / T, a geometric mean. fitted: softmax
-    of the weighted sum of logits / T, a log-linear pool (Genest and Zidek 1986).
+    summing to 1 again; where teachers differ so much that nothing is left, the mean. logits:
+    softmax of the mean of logits / T, a geometric mean. fitted: softmax of the sum of logits / T
+    with weights of sum 1, a log-linear pool (Genest and Zidek 1986).
 
     Args: logits: (rows, teachers, classes), raw.
     Returns: (rows, classes) probabilities, or (rows, 1) scores.
@@ -45,14 +48,19 @@ def combine(info: StoreInfo, logits: NDArray[np.floating]) -> NDArray[np.float32
     elif info.combine == "logits":
         found = softmax(_scaled(info, logits.astype(np.float64)).mean(axis=1), axis=1)
     elif info.combine == "trimmed":
-        inner = np.sort(targets, axis=1)[:, 1:-1].mean(axis=1)
-        found = inner / inner.sum(axis=1, keepdims=True) if info.labels else inner
+        found = _trimmed(targets) if info.labels else np.sort(targets, axis=1)[:, 1:-1].mean(axis=1)
     elif info.combine == "dev_score" or not info.labels:
         found = np.einsum("k,nkc->nc", weights, targets)
     else:
         pooled = np.einsum("k,nkc->nc", weights, _scaled(info, logits.astype(np.float64)))
         found = softmax(pooled, axis=1)
     return found.astype(np.float32)
+
+
+def _trimmed(targets: NDArray[np.float64]) -> NDArray[np.float64]:
+    inner = np.sort(targets, axis=1)[:, 1:-1].mean(axis=1)
+    sums = inner.sum(axis=1, keepdims=True)
+    return np.where(sums > _LITTLE, inner / np.maximum(sums, _LITTLE), targets.mean(axis=1))
 
 
 def as_logits(task: Task, targets: NDArray[np.float32]) -> NDArray[np.float32]:

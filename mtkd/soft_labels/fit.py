@@ -1,10 +1,12 @@
-"""What a combination of teachers learns from dev: temperatures and weights."""
+"""What a combination of teachers learns from rows they have not seen: temperatures, weights."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
+
+from mtkd.errors import RunFailed
 
 _LOG_RANGE = (-3.0, 3.0)  # a teacher's temperature lies between e^-3 and e^3
 
@@ -40,28 +42,36 @@ def fit_weights(
 
     Args: logits: (rows, teachers, classes), each teacher's divided by its own temperature; for
         regression (rows, teachers, 1), scores. gold: (rows,), class indices or scores.
-    Returns: one weight a teacher: of the log-linear pool softmax(sum of w_k logits_k) with the
-        least negative log-likelihood; for regression of the mean score, summing to 1, with the
-        least squared error.
+    Returns: one weight a teacher, summing to 1 (else a few rows that are all right would make the
+        pool surer without end): of the log-linear pool softmax(sum of w_k logits_k) with the least
+        negative log-likelihood; for regression of the mean score with the least squared error.
+    Raises: RunFailed: no such weights were found.
     """
     from scipy.optimize import minimize  # slow to import
 
     exact = logits.astype(np.float64)
     teachers = exact.shape[1]
     start = np.full(teachers, 1.0 / teachers)
-    if regression:
-        sums = {"type": "eq", "fun": lambda w: w.sum() - 1.0}
-        found = minimize(
-            lambda w: np.mean((exact[:, :, 0] @ w - gold) ** 2),
-            start, bounds=[(0.0, 1.0)] * teachers, constraints=sums, method="SLSQP",
-        )  # fmt: skip
-    else:
-        classes = gold.astype(np.int64)
-        found = minimize(
-            lambda w: _nll(np.einsum("k,nkc->nc", w, exact), classes),
-            start, bounds=[(0.0, None)] * teachers, method="L-BFGS-B",
-        )  # fmt: skip
-    return tuple(float(w) for w in np.maximum(found.x, 0.0))
+    classes = gold.astype(np.int64)
+
+    def squared_error(weights: NDArray[np.float64]) -> float:
+        return float(np.mean((exact[:, :, 0] @ weights - gold) ** 2))
+
+    def likelihood(weights: NDArray[np.float64]) -> float:
+        return _nll(np.einsum("k,nkc->nc", weights, exact), classes)
+
+    found = minimize(
+        squared_error if regression else likelihood,
+        start,
+        bounds=[(0.0, 1.0)] * teachers,
+        constraints={"type": "eq", "fun": lambda w: w.sum() - 1.0},
+        method="SLSQP",
+    )
+    if not found.success:
+        raise RunFailed(f"no weights of teachers could be fitted ({found.message}); use "
+                        "soft_labels.combine=mean")  # fmt: skip
+    weights = np.maximum(found.x, 0.0)
+    return tuple(float(w) for w in weights / weights.sum())
 
 
 def _nll(logits: NDArray[np.float64], classes: NDArray[np.int64]) -> float:

@@ -68,9 +68,10 @@ def choose_layout(
         lists = [name for name in lists if name == values]
     if not lists:
         wanted = f"no soft labels{f' of --values {values}' if values else ''}"
-        close = (did_you_mean(name, header) for name in (*task.labels, "probs", "logits", "score"))
+        names = () if values else (*task.labels, "probs", "logits", "score")
+        close = filter(None, (did_you_mean(name, header) for name in names))
         raise DataError(f"{where}: {wanted}: expected {_expected(task)}; found the columns "
-                        f"{', '.join(header)}{next(filter(None, close), '')}")  # fmt: skip
+                        f"{', '.join(header)}{next(close, '')}")  # fmt: skip
     order = ordered_labels(where, task, labels)
     layouts = [
         Layout((name,), name if task.labels else "score", order, named=False, is_list=True)
@@ -95,7 +96,7 @@ def ordered_labels(
     if not order:
         raise DataError(f"{where}: does not say which class each number stands for; give their "
                         "order, as their maker had it, with --labels: the card's own would be "
-                        f"--labels '{','.join(task.labels)}', and others are about")  # fmt: skip
+                        f"--labels '{','.join(task.labels)}', and models differ in it")  # fmt: skip
     blame = where if said else "--labels"
     for name in order:
         if name not in task.labels:

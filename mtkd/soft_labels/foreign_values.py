@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mtkd.errors import StoreError
 from mtkd.soft_labels.foreign import Foreign
 
-_SUM_TOLERANCE = 1e-3
+_SUM_TOLERANCE = 1e-3 + 1e-9  # 0.333 + 0.333 + 0.333 is within, in binary numbers too
 _SMALLEST = 1e-30  # of a probability whose log is taken; a float32 holds it
 _FEWEST = 20  # rows with gold on which a scale is judged
 

@@ -42,7 +42,7 @@ def join(
 
     Raises: StoreError: saying what differs.
     """
-    info, mend = store.info, remedy(store.path)
+    info, mend = store.info, remedy(store.path, store.info.source)
     for what, found, expected in (
         ("task", info.task, task.name),
         ("class order", list(info.labels), list(task.labels)),

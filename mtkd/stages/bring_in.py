@@ -77,6 +77,12 @@ def _check_places(file: Path, guids: Path | None, place: Path) -> None:
                             "another file")  # fmt: skip
     if place.is_dir():
         raise DataError(f"--to {place}: a folder; name a file in it")
+    if place.exists():
+        try:
+            read_info(place)
+        except StoreError as error:
+            raise DataError(f"--to {place}: is there already and no soft-label store; name another "
+                            "file, or remove it first") from error  # fmt: skip
 
 
 def _info(

@@ -40,7 +40,7 @@ def units(run: Run) -> list[Unit]:
                     seed_names=("student",),
                     objective=objective if softened else GOLD_ONLY,
                     soft=softened,
-                    unlabelled=tuple(t for t in softened if uses_unlabelled(run, t)),
+                    unlabelled=tuple(t for t in softened if has_unlabelled(run, t)),
                 ),
             )
         )
@@ -52,11 +52,6 @@ def units(run: Run) -> list[Unit]:
 def shared_tasks(run: Run) -> tuple[str, ...]:
     """Return the tasks that the student is trained on together."""
     return run.recipe.student.tasks or run.trained_tasks
-
-
-def uses_unlabelled(run: Run, task: str) -> bool:
-    """Return whether the student learns from a task's rows without gold labels."""
-    return run.recipe.soft_labels.unlabelled is not None and has_unlabelled(run, task)
 
 
 def finetuned_place(model: str, task: str) -> str:

@@ -8,11 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mtkd.errors import RunDirError
 from mtkd.metrics import is_constant, majority, score
 from mtkd.soft_labels import as_logits, join, read_store
 from mtkd.stages.distill import finetuned_place, shared_tasks
-from mtkd.stages.predictions import predictions_place, predictions_unit, read_predictions
+from mtkd.stages.predictions import logits_of, predictions_place, predictions_unit
 from mtkd.stages.prepare import open_prepared, prepared_place
 from mtkd.stages.rows import soft_labels_place
 from mtkd.stages.selection import kept_candidates
@@ -111,9 +110,7 @@ def _score_split(
         logits = as_logits(task, soft.targets)
         results["ensemble"][key] = score(task, logits, data.labels, split)
     for model in found:
-        guids, logits = read_predictions(run, model, name, split)
-        if guids != data.guids:
-            raise RunDirError(f"{model} on {key}: predictions for other rows; delete predictions/")
+        logits = logits_of(run, model, name, split, data)
         results[model][key] = score(task, logits, data.labels, split)
         if is_constant(task, logits):
             log.warning("%s says the same of every row of %s", model, key)

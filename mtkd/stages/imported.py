@@ -48,7 +48,7 @@ def imported_unit(run: Run, stage: str, task: str) -> Unit:
         stage=stage,
         place=soft_labels_place(task),
         settings={
-            **combination_settings(run),
+            **combination_settings(run, task),
             **{f"imported {split}": file_sha256(path) for split, path in files.items()},
         },
         needs=(
@@ -68,6 +68,7 @@ def _stores(run: Run, task: str) -> dict[str, Path]:
     given = Path(run.recipe.soft_labels.imported[task])
     key = f"soft_labels.imported.{task}: {given}"
     found: dict[str, Path] = {}
+    first: StoreInfo | None = None
     for path in sorted(given.glob("*.parquet")) if given.is_dir() else [given]:
         info = read_info(path)
         if info.task != task:
@@ -76,13 +77,25 @@ def _stores(run: Run, task: str) -> dict[str, Path]:
             raise StoreError(f"{key}: {found[info.split].name} and {path.name} are both of "
                              f"{info.split}; leave one out")  # fmt: skip
         found[info.split] = path
-    wanted = list(run.tasks[task].train_splits)
-    if run.recipe.soft_labels.unlabelled is not None:
-        wanted += unlabelled_splits(run, task)
+        _check_teachers(key, info, first := first or info)
+    wanted = [*run.tasks[task].train_splits, *unlabelled_splits(run, task)]
     if lacking := [split for split in wanted if split not in found]:
         raise StoreError(f"{key}: no soft labels for {', '.join(lacking)}; it has those of "
                          f"{', '.join(found) or 'nothing'}")  # fmt: skip
     return found
+
+
+def _check_teachers(key: str, info: StoreInfo, first: StoreInfo) -> None:
+    """Refuse stores of other teachers, or in another order: what is fitted on dev is one a teacher.
+
+    Weights may differ, as those of teachers that were kept from a part of the rows do.
+    """
+    names = [[(t.name, t.encoder) for t in one.teachers] for one in (first, info)]
+    if names[0] != names[1]:
+        said = [", ".join(name for name, _ in pairs) for pairs in names]
+        raise StoreError(f"{key}: the teachers of {first.split} are {said[0]}, those of "
+                         f"{info.split} {said[1]}; give stores of the same teachers in one order"
+                         )  # fmt: skip
 
 
 def _build(run: Run, name: str, files: dict[str, Path], folder: Path) -> dict[str, Any]:
@@ -100,7 +113,7 @@ def _build(run: Run, name: str, files: dict[str, Path], folder: Path) -> dict[st
         bare = dataclasses.replace(info, temperature=settings.temperature, weights=None,
                                    teacher_temperatures=None, rows=0, row_groups=())  # fmt: skip
         path = folder / f"{split}.parquet"
-        with StoreWriter(path, fitted(settings, task, bare, dev)) as writer:
+        with StoreWriter(path, fitted(settings, task, bare, dev, dev)) as writer:
             for batch in read_batches(source):
                 writer.append(batch.guids, batch.gold, batch.logits)
         check_store(path)

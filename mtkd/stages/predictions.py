@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from mtkd.artifacts import write_file
+from mtkd.artifacts import publish, write_file
 from mtkd.devices import start_accelerator
 from mtkd.errors import EncoderError, RunDirError
 from mtkd.examples import Fold, PreparedSplit
@@ -62,6 +62,7 @@ def predictions_unit(
         place=predictions_place(model, task, unlabelled=unlabelled),
         settings={
             "splits": list(kinds),
+            "rows in a window": WINDOW,
             "training.precision": run.recipe.training.precision,
             **({"fold": str(fold)} if fold else {}),
         },
@@ -79,6 +80,20 @@ def read_predictions(
     return [g for guids, _ in parts for g in guids.to_pylist()], np.concatenate(
         [logits for _, logits in parts]
     )
+
+
+def logits_of(
+    run: Run, model: str, task: str, split: str, data: PreparedSplit
+) -> NDArray[np.float32]:
+    """Return a model's logits, (rows, outputs), for the rows of `data`.
+
+    Raises: RunDirError: they are for others.
+    """
+    guids, logits = read_predictions(run, model, task, split)
+    if guids != data.guids:
+        raise RunDirError(f"{_path(run, model, task, split)}: predictions for other rows than the "
+                          "data's; delete predictions/ and run again")  # fmt: skip
+    return logits
 
 
 class PredictionReader:
@@ -171,29 +186,43 @@ def _predict_in_windows(
 ) -> None:
     """Predict `rows`, keeping each window's logits, then write them as one file.
 
-    What an interrupted attempt kept is not predicted again. Batches are made within a window, so
-    that the file has the same bytes either way.
+    What an interrupted attempt kept, a whole file or some windows, is not predicted again. Batches
+    are made within a window, so that the file has the same bytes either way.
     """
+    if path.is_file():
+        return
     parts = path.with_suffix(".parts")
     windows = [rows[start : start + WINDOW] for start in range(0, len(rows), WINDOW)]
     for number, window in enumerate(windows):
         part = parts / f"{number}.npy"
-        if part.is_file():
+        if _is_whole(part, len(window)):
             continue
         logits = predict(model, head, data, accelerator, title, window)
         if accelerator.is_main_process:
             write_file(part, _to_npy(logits))
     if accelerator.is_main_process:
         schema = pa.schema([("guid", pa.string()), ("logits", pa.list_(pa.float32()))])
-        with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
+        partial = path.with_suffix(".partial")
+        with pq.ParquetWriter(
+            partial, schema, compression="zstd", write_page_checksum=True
+        ) as writer:
             for number, window in enumerate(windows):
                 logits = np.load(parts / f"{number}.npy", allow_pickle=False)
                 offsets = np.arange(len(window) + 1, dtype=np.int32) * np.int32(logits.shape[1])
                 lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(logits.ravel()))
                 guids = data.guid_column.take(pa.array(window)).combine_chunks()
                 writer.write_table(pa.table([guids, lists], schema=schema))
+        publish(partial, path)
         shutil.rmtree(parts, ignore_errors=True)
     accelerator.wait_for_everyone()
+
+
+def _is_whole(part: Path, rows: int) -> bool:
+    """Return whether a window's logits are there, and readable."""
+    try:
+        return len(np.load(part, allow_pickle=False)) == rows
+    except (OSError, ValueError, EOFError):
+        return False
 
 
 def _to_npy(values: NDArray[np.float32]) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 
 from mtkd.artifacts import file_sha256
 from mtkd.encoders import encoder_slug, load_tokenizer, max_positions, tokenizer_sha256
-from mtkd.errors import EncoderError, RunDirError
+from mtkd.errors import DataError, EncoderError, RunDirError
 from mtkd.examples import (
     Example,
     PreparedSplit,
@@ -68,8 +68,10 @@ def unlabelled_place(encoder: str, task: str) -> str:
 
 
 def unlabelled_splits(run: Run, task: str) -> list[str]:
-    """Return a task's splits without gold labels to learn from, those that are there."""
+    """Return a task's splits without gold labels that are there, if the recipe wants them."""
     card = run.tasks[task]
+    if run.recipe.soft_labels.unlabelled is None:
+        return []
     return [split for split in card.unlabelled_splits if has_split(card, split, run.recipe.data)]
 
 
@@ -114,6 +116,12 @@ def units(run: Run) -> list[Unit]:
         if slugs.setdefault(encoder_slug(encoder), encoder) != encoder:
             raise EncoderError(f"{encoder} and {slugs[encoder_slug(encoder)]} would share a folder;"
                                " rename one of them")  # fmt: skip
+    if run.recipe.soft_labels.unlabelled is not None and not any(
+        has_unlabelled(run, task) for task in run.soft_tasks
+    ):
+        raise DataError("soft_labels.unlabelled: there are no rows without gold labels for any of "
+                        f"{', '.join(run.soft_tasks)}: name files under soft_labels.unlabelled."
+                        "files, or in the tasks' cards, or leave the key out")  # fmt: skip
     found = []
     for encoder in slugs.values():
         for task in run.tasks.values():
@@ -128,7 +136,12 @@ def _unit(run: Run, encoder: str, task: Task, *, unlabelled: bool) -> Unit:
     data = run.recipe.data
     splits = _splits(task, unlabelled=unlabelled)
     card = task.model_copy(update={"files": {s: f for s, f in task.files.items() if s in splits}})
-    left_out = {"title", "metrics", "head", "submission", *(["files"] if unlabelled else [])}
+    if unlabelled:  # a file that is moved is the same file
+        moved = {
+            s: f.model_copy(update={"path": Path(f.path).suffix}) for s, f in card.files.items()
+        }
+        card = card.model_copy(update={"files": moved})
+    left_out = {"title", "metrics", "head", "submission"}
     settings: dict[str, Any] = {
         **flat("data", data, {"root"}),
         "tokenizer": tokenizer_sha256(encoder),

@@ -90,8 +90,9 @@ def _with_unlabelled(
     classification = task.kind == "classification"
     trusted = trusted_rows(targets[start:], classification, settings)
     weights = row_weights(targets[start:], classification, settings)
-    log.info("%s: %d of %d rows without gold labels are trained on", task.name, len(trusted),
-             len(weights))  # fmt: skip
+    level = logging.INFO if len(trusted) else logging.WARNING
+    log.log(level, "%s: %d of %d rows without gold labels are sure enough to be trained on",
+            task.name, len(trusted), len(weights))  # fmt: skip
     return dataclasses.replace(
         gold,
         rows=PreparedSplit([path, *map(extra.path, extra.splits)], extra.info["pad_token_id"]),

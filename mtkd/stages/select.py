@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mtkd.metrics import score, task_score
 from mtkd.recipe import Teachers
 from mtkd.soft_labels import StoreInfo, Teacher, as_logits, combine
-from mtkd.stages.predictions import predictions_unit, read_predictions
+from mtkd.stages.predictions import logits_of, predictions_unit
 from mtkd.stages.prepare import open_prepared
 from mtkd.stages.refine import refined_place
 from mtkd.stages.selection import SELECTION
@@ -147,8 +147,17 @@ def _greedy(run: Run, teachers: Teachers, ranked: list[str]) -> list[dict[str, A
 
 
 def _dev_logits(run: Run, candidate: str, task: str) -> dict[str, NDArray[np.float32]]:
-    splits = run.tasks[task].dev_splits
-    return {s: read_predictions(run, _model(candidate), task, s)[1] for s in splits}
+    encoder = next(c.encoder for c in _teachers(run).candidates if c.name == candidate)
+    prepared = open_prepared(run, encoder, task)
+    return {
+        split: logits_of(run, _model(candidate), task, split, prepared.split(split))
+        for split in run.tasks[task].dev_splits
+    }
+
+
+def _teachers(run: Run) -> Teachers:
+    assert run.recipe.teachers is not None
+    return run.recipe.teachers
 
 
 def _ensemble_score(run: Run, name: str, members: list[dict[str, NDArray[np.float32]]]) -> float:
@@ -156,7 +165,7 @@ def _ensemble_score(run: Run, name: str, members: list[dict[str, NDArray[np.floa
     task = run.tasks[name]
     teachers = tuple(Teacher(str(k), "", "") for k in range(len(members)))
     info = StoreInfo(name, "dev", task.labels, 1.0, teachers, "")
-    prepared = open_prepared(run, run.recipe.student.encoder, name)
+    prepared = open_prepared(run, _teachers(run).candidates[0].encoder, name)
     scores = []
     for split in task.dev_splits:
         together = combine(info, np.stack([member[split] for member in members], axis=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import logging
 from collections.abc import Iterator
 from functools import partial
@@ -18,13 +19,13 @@ from mtkd.errors import StoreError
 from mtkd.examples import PreparedSplit, fold_numbers
 from mtkd.recipe import Candidate
 from mtkd.soft_labels import StoreInfo, StoreWriter, Teacher, check_store
-from mtkd.stages.combination import combination_settings, fitted
+from mtkd.stages.combination import Rows, combination_settings, fitted
 from mtkd.stages.imported import imported_unit
 from mtkd.stages.predictions import (
     UNLABELLED,
     PredictionReader,
+    logits_of,
     predictions_unit,
-    read_predictions,
 )
 from mtkd.stages.prepare import (
     Prepared,
@@ -82,7 +83,7 @@ def _unit(run: Run, kept: list[Candidate], task: str, predicted: list[Unit]) -> 
     return Unit(
         stage=STAGE,
         place=soft_labels_place(task),
-        settings=combination_settings(run),
+        settings=combination_settings(run, task),
         needs=(
             *(unit.place for unit in predicted),
             *(place for place in trained if not place.startswith("prepared")),
@@ -106,7 +107,8 @@ def _build(run: Run, kept: list[Candidate], name: str, folder: Path) -> dict[str
     )
     prepared = [open_prepared(run, candidate.encoder, name) for candidate in kept]
     dev = [_dev(run, kept, name, prepared[0], split) for split in task.dev_splits]
-    info = fitted(run.recipe.soft_labels, task, first, dev)
+    unseen = [_out_of_fold(run, kept, name, prepared[0])] if folds(run) else dev
+    info = fitted(run.recipe.soft_labels, task, first, dev, unseen)
     rows = {}
     splits = [(split, prepared) for split in prepared[0].splits if split.split("_")[0] in KINDS]
     if has_unlabelled(run, name):
@@ -128,9 +130,25 @@ def _build(run: Run, kept: list[Candidate], name: str, folder: Path) -> dict[str
                 writer.append(guids, gold, logits)
         check_store(path)  # reads it all again: what is on disk is what was meant
         rows[split] = len(sources[0].split(split))
+        if info.folds:
+            _warn_of_repeated_texts(sources[0].split(split), info)
     log.info("soft labels of %d teachers for %s: %s", len(kept), name, rows)
     return {"rows": rows, "teachers": [teacher.name for teacher in info.teachers],
             "weights": info.weights, "teacher_temperatures": info.teacher_temperatures}  # fmt: skip
+
+
+def _warn_of_repeated_texts(data: PreparedSplit, info: StoreInfo) -> None:
+    """Say how many rows have, under another guid, been seen by the teacher that scored them."""
+    numbers = fold_numbers(data.guids, info.folds)
+    seen: dict[bytes, set[int]] = {}
+    keys = [hashlib.sha256(repr(texts).encode()).digest()
+            for texts in data.dataset.data.column("texts").to_pylist()]  # fmt: skip
+    for key, number in zip(keys, numbers, strict=True):
+        seen.setdefault(key, set()).add(int(number))
+    if repeated := sum(len(seen[key]) > 1 for key in keys):
+        log.warning("%s/%s: %d of %d rows stand in another fold too, with another guid: their "
+                    "teacher has seen their texts", info.task, info.split, repeated, len(data)
+                    )  # fmt: skip
 
 
 def _pieces(data: PreparedSplit) -> Iterator[tuple[pa.Array, NDArray[np.float64]]]:
@@ -148,19 +166,21 @@ def _same_data(name: str, split: str, prepared: list[Prepared]) -> str:
     return fingerprints.pop()
 
 
-def _dev(
-    run: Run, kept: list[Candidate], name: str, prepared: Prepared, split: str
-) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+def _dev(run: Run, kept: list[Candidate], name: str, prepared: Prepared, split: str) -> Rows:
     """Return a dev split's gold labels, and logits (rows, teachers, classes)."""
     data = prepared.split(split)
-    logits = []
-    for candidate in kept:
-        guids, found = read_predictions(run, candidate.name, name, split)
-        if guids != data.guids:
-            raise StoreError(f"{name}/{split}: the predictions of {candidate.name} are for other "
-                             "rows; delete predictions/ and run again")  # fmt: skip
-        logits.append(found)
+    logits = [logits_of(run, candidate.name, name, split, data) for candidate in kept]
     return data.labels, np.stack(logits, axis=1)
+
+
+def _out_of_fold(run: Run, kept: list[Candidate], name: str, prepared: Prepared) -> Rows:
+    """Return the train rows' gold labels, and logits of the teachers that have not seen them."""
+    (split,) = run.tasks[name].train_splits
+    data = prepared.split(split)
+    readers = [_reader(run, candidate, name, split) for candidate in kept]
+    parts = [np.stack([reader.take(guids) for reader in readers], axis=1)
+             for guids, _ in _pieces(data)]  # fmt: skip
+    return data.labels, np.concatenate(parts)
 
 
 class _FoldReader:

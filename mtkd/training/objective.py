@@ -79,4 +79,7 @@ class Objective:
         assert task.task.positive is not None
         positive = task.task.labels.index(task.task.positive)
         groups = torch.as_tensor(task.rows.groups[rows]).to(logits.device)
+        # a row whose label is unknown is no rival: it stands alone
+        alone = -1 - torch.arange(len(rows), device=logits.device)
+        groups = torch.where(gold.isnan(), alone, groups)
         return losses + listwise_ranking(logits[:, positive], labels == positive, groups)

@@ -34,8 +34,9 @@ def by_loops(path: Path) -> list[tuple[float, str]]:
     for guid, gold, soft in rows:
         confident = [j for j in classes if soft[j] >= thresholds[j]]
         if confident and max(confident, key=lambda j: soft[j]) != gold:
-            others = [soft[j] for j in classes if j != gold]
-            found.append((soft[int(gold)] - max(others), guid))
+            margin = soft[int(gold)] - max(soft[j] for j in classes if j != gold)
+            if margin < 0:
+                found.append((margin, guid))
     return sorted(found)
 
 
@@ -165,3 +166,20 @@ def test_without_gold_there_is_none_and_the_heading_says_so(
     found: LabelErrors = label_errors(path, 5)
     assert (found.total, found.gold_rows, found_guids(found.selection)) == (0, 0, [])
     assert "no row has a gold label" in found.selection.heading
+
+
+def test_where_teachers_and_gold_agree_nothing_is_likely_to_be_wrong(tmp_path: Path) -> None:
+    """A rare class is hardly believed anywhere, so that its threshold is soon reached."""
+    path = tmp_path / "train.parquet"
+    guids, _, logits = values(400, classes=2)
+    common = np.linspace(0.55, 0.99, 400)  # probability of the first class, everywhere gold
+    gold = np.zeros(400)
+    gold[::40], common[::40] = 1, 0.7  # ten rare rows, all overruled
+    logits = np.log(np.stack([common, 1 - common], axis=1))[:, None].astype(np.float32)
+    logits = np.repeat(logits, len(info(("a", "b")).teachers), axis=1)
+    write_store(path, info(("a", "b")), guids, gold, logits)
+    found = label_errors(path, 400)
+    assert found.thresholds[1] == pytest.approx(0.3, abs=1e-3)
+    assert found.total == len(found.selection.values)
+    assert (found.selection.values < 0).all()
+    assert (found.selection.chunk.gold == 1).all()

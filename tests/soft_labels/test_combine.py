@@ -51,11 +51,14 @@ def plain(info: StoreInfo, teachers: list[list[float]]) -> list[float]:
     columns = [[row[c] for row in said] for c in range(outputs)]
     if info.combine == "trimmed":
         inner = [math.fsum(sorted(column)[1:-1]) / (count - 2) for column in columns]
-        return [x / math.fsum(inner) for x in inner] if info.labels else inner
+        if not info.labels:
+            return inner
+        if math.fsum(inner) > 0.05:  # else next to nothing is left, and the mean is meant
+            return [x / math.fsum(inner) for x in inner]
     if info.combine in ("logits", "fitted") and info.labels:
         weighted = [[w * x for x in row] for w, row in zip(weights, scaled, strict=True)]
         return plain_softmax([math.fsum(column) for column in zip(*weighted, strict=True)])
-    if info.combine in ("mean", "logits"):
+    if info.combine in ("mean", "logits", "trimmed"):
         return [math.fsum(column) / count for column in columns]
     return [math.fsum(map(operator.mul, weights, column)) for column in columns]
 
@@ -287,3 +290,12 @@ def test_an_ensembles_logits_are_those_of_its_probabilities() -> None:
     assert np.isfinite(as_logits(MNLI, certain)).all()
     scores = combine(make_info(STSB), SCORES)
     np.testing.assert_array_equal(as_logits(STSB, scores), scores)
+
+
+def test_trimmed_of_teachers_that_have_nothing_in_common_is_the_mean() -> None:
+    """Each is sure of another of five classes: between lowest and highest there is nothing."""
+    for size in (20.0, 800.0):
+        logits = np.zeros((1, 3, 5), dtype=np.float32)
+        logits[0, [0, 1, 2], [0, 1, 2]] = size
+        found = combine(info_of("trimmed", 3, 5), logits)
+        np.testing.assert_allclose(found, [[1 / 3, 1 / 3, 1 / 3, 0, 0]], atol=1e-6)

@@ -57,3 +57,12 @@ def test_weights_by_score_are_in_proportion_and_equal_where_nobody_scores() -> N
     np.testing.assert_allclose(weights_by_score(np.array([0.6, 0.2])), [0.75, 0.25])
     np.testing.assert_allclose(weights_by_score(np.array([0.5, -0.5])), [1, 0])
     np.testing.assert_allclose(weights_by_score(np.array([0.0, -0.5])), [0.5, 0.5])
+
+
+def test_a_few_rows_that_are_all_right_do_not_make_the_pool_surer_without_end() -> None:
+    gold = np.array([0.0, 1.0] * 12)
+    right = np.where(gold[:, None] == np.arange(2), 1.0, -1.0)
+    views = np.stack([right, RNG.normal(0, 1, right.shape)], axis=1)
+    weights = fit_weights(views, gold, regression=False)
+    assert abs(sum(weights) - 1) < 1e-9
+    assert weights[0] > 0.9

@@ -234,6 +234,13 @@ def test_softmax_of_the_logits_gives_the_probabilities_back() -> None:
     assert np.isnan(logits[3]).all()
     exact = np.array(given[:3]) / np.sum(given[:3], axis=1, keepdims=True)
     assert softmax(logits[:3, 0], axis=1) == pytest.approx(exact, abs=1e-7)
+    assert np.exp(logits[:3, 0]).sum(axis=1) == pytest.approx(1, abs=1e-6)
+
+
+def test_probabilities_rounded_to_three_digits_pass() -> None:
+    to_logits("x", foreign([[0.3335, 0.6655], [0.3335, 0.6675]], "probs"))
+    with pytest.raises(StoreError, match="sum to 1"):
+        to_logits("x", foreign([[0.333, 0.6659]], "probs"))
 
 
 @pytest.mark.parametrize(

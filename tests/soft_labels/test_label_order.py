@@ -246,6 +246,13 @@ def test_a_real_gain_stops_from_10_points_and_70_percent_on_and_else_warns(
     assert "look whether the columns stand in the order of the card's labels" in said
 
 
+def test_20_rows_that_are_all_swapped_are_enough_and_19_are_not() -> None:
+    """2^-19 is above 1e-6, 2^-20 below."""
+    check_label_order("x", ("yes", "not"), np.array([[0, 19], [0, 0]]))
+    with pytest.raises(StoreError, match=r"in 100\.0% \(p = 1e-06\)"):
+        check_label_order("x", ("yes", "not"), np.array([[0, 20], [0, 0]]))
+
+
 def test_twenty_classes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     random = np.random.default_rng(0)
     labels = tuple(f"c{i:02d}" for i in range(20))

@@ -307,6 +307,10 @@ def test_the_file_is_never_overwritten(store: Path) -> None:
     link.symlink_to(store)
     for to in (store, store.parent / ".." / store.parent.name / store.name, link):
         assert "would overwrite" in refusal(store, to=to)
+    notes = store.parent / "notes.txt"
+    notes.write_text("mine")
+    assert "no soft-label store" in refusal(store, to=notes)
+    assert notes.read_text() == "mine"
     assert "a folder" in refusal(store, to=store.parent)
     assert store.read_bytes() == content
     assert "no such file" in refusal(store.with_name("nothing.csv"))
@@ -322,7 +326,8 @@ def test_rows_are_found_in_a_run_and_in_glue_files_alike(
 ) -> None:
     glue = Path(shutil.copytree(tiny_glue, tmp_path / "glue"))
     shutil.copy(glue / "RTE" / "test.tsv", glue / "RTE" / "unlabelled.tsv")
-    run = carried_out(tiny_recipe, tmp_path / "run", f"data.root={glue}", last="prepare")
+    overrides = (f"data.root={glue}", "soft_labels.unlabelled={}")
+    run = carried_out(tiny_recipe, tmp_path / "run", *overrides, last="prepare")
     for split in ("train", "dev", "test", "unlabelled"):
         there, here = (data_rows(RTE, split, str(place)) for place in (run.folder, glue))
         assert there.guids.equals(here.guids)

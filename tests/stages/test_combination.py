@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ from mtkd.errors import RecipeError, StoreError
 from mtkd.pipeline import carry_out, open_run, statuses
 from mtkd.recipe import SoftLabels, load_recipe
 from mtkd.soft_labels import StoreInfo, Teacher, read_batches, read_info
+from mtkd.soft_labels.fit import fit_temperature
+from mtkd.stages import Run
 from mtkd.stages.combination import fitted
 from mtkd.task import load_task
 from tests.carry_out import carried_out
@@ -61,15 +65,15 @@ def test_dev_scores_become_weights() -> None:
     half = np.where(np.arange(20)[:, None] < 10, right, -right)
     logits = np.stack([right, half], axis=1).astype(np.float32)
     info = StoreInfo("rte", "train", RTE.labels, 1.0, TEACHERS, "f")
-    found = fitted(SoftLabels(combine="dev_score"), RTE, info, [(gold, logits)])
+    found = fitted(SoftLabels(combine="dev_score"), RTE, info, [(gold, logits)], [(gold, logits)])
     np.testing.assert_allclose(found.weights, [2 / 3, 1 / 3])
 
 
 def test_what_is_fitted_on_dev_needs_dev() -> None:
     info = StoreInfo("rte", "train", RTE.labels, 1.0, TEACHERS, "f")
     with pytest.raises(StoreError, match="no teachers' predictions for dev"):
-        fitted(SoftLabels(calibrate=True), RTE, info, [])
-    assert fitted(SoftLabels(combine="logits"), RTE, info, []).weights is None
+        fitted(SoftLabels(calibrate=True), RTE, info, [], [])
+    assert fitted(SoftLabels(combine="logits"), RTE, info, [], []).weights is None
 
 
 def test_a_trimmed_mean_of_two_teachers_and_folds_of_none_are_refused(folds_recipe: Path) -> None:
@@ -81,3 +85,37 @@ def test_a_trimmed_mean_of_two_teachers_and_folds_of_none_are_refused(folds_reci
     ):
         with pytest.raises(RecipeError, match=said):
             load_recipe(str(folds_recipe), overrides)
+
+
+def test_a_trimmed_mean_of_two_imported_teachers_is_refused() -> None:
+    info = StoreInfo("rte", "train", RTE.labels, 1.0, TEACHERS, "f")
+    with pytest.raises(StoreError, match="it needs 3 or more"):
+        fitted(SoftLabels(combine="trimmed"), RTE, info, [], [])
+
+
+def test_with_folds_temperatures_come_from_rows_that_their_teachers_have_not_seen(
+    folds_recipe: Path, folds_run: Run, tmp_path: Path
+) -> None:
+    """Each teacher's temperature is the best for the out-of-fold train rows, not for dev."""
+    folder = tmp_path / "run"
+    shutil.copytree(folds_run.folder, folder)
+    recipe = load_recipe(str(folds_recipe), ["soft_labels.calibrate=true"])
+    run = open_run(recipe, folder)
+    carry_out(run, recipe, "soften")
+    (batch,) = read_batches(folder / "soft_labels/rte/train.parquet")
+    expected = [fit_temperature(batch.logits[:, k], batch.gold) for k in range(2)]
+    found = read_info(folder / "soft_labels/rte/dev.parquet").teacher_temperatures
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_texts_that_stand_in_two_folds_are_counted(
+    folds_recipe: Path, folds_run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The tiny data repeat themselves."""
+    folder = tmp_path / "run"
+    shutil.copytree(folds_run.folder, folder)
+    shutil.rmtree(folder / "soft_labels/rte")
+    logging.getLogger("mtkd").propagate = True
+    recipe = load_recipe(str(folds_recipe))
+    carry_out(open_run(recipe, folder), recipe, "soften")
+    assert "rows stand in another fold too" in caplog.text

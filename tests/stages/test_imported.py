@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mtkd.pipeline import open_run
 from mtkd.recipe import load_recipe
 from mtkd.soft_labels import StoreInfo, StoreWriter, read_batches, read_info
 from mtkd.stages import Run
+from mtkd.stages.combination import combination_settings
 from tests.carry_out import carried_out
 
 
@@ -100,3 +102,29 @@ def test_classes_in_another_order_are_refused_before_a_student_learns_them(
     swapped = give.format(tmp_path / "swapped.parquet")
     with pytest.raises(StoreError, match="another order"):
         carried_out(folds_recipe, tmp_path / "b", "teachers=null", swapped, last="soften")
+
+
+def test_stores_of_teachers_in_another_order_are_refused(
+    taught: Run, folds_recipe: Path, tmp_path: Path
+) -> None:
+    """What is fitted on dev is one number a teacher, by place."""
+    stores = taught.folder / "soft_labels/rte"
+    for split in ("train", "dev"):
+        (batch,) = read_batches(stores / f"{split}.parquet")
+        info = read_info(stores / f"{split}.parquet")
+        turned = dataclasses.replace(info, teachers=info.teachers[::-1], rows=0, row_groups=())
+        with StoreWriter(tmp_path / f"{split}.parquet", turned if split == "dev" else info) as file:
+            file.append(batch.guids, batch.gold, batch.logits[:, ::-1])
+    override = f"soft_labels={{combine: fitted, imported: {{rte: {tmp_path}}}}}"
+    with pytest.raises(StoreError, match="teachers of dev are cased, uncased"):
+        carried_out(folds_recipe, tmp_path / "run", "teachers=null", override, last="soften")
+
+
+def test_imported_stores_are_weighted_by_the_metrics_of_the_card(
+    taught: Run, folds_recipe: Path, tmp_path: Path
+) -> None:
+    place = taught.folder / "soft_labels/rte"
+    overrides = ["teachers=null", f"soft_labels={{combine: dev_score, imported: {{rte: {place}}}}}"]
+    run = carried_out(folds_recipe, tmp_path / "run", *overrides, last="soften")
+    assert read_info(run.folder / "soft_labels/rte/train.parquet").weights is not None
+    assert combination_settings(run, "rte")["metrics"] == ["accuracy"]

@@ -92,3 +92,38 @@ def test_a_flipped_bit_in_kept_predictions_is_refused(folds_run: Run, tmp_path: 
     path.write_bytes(content)
     with pytest.raises(RunDirError, match="cannot be read"):
         list(predictions.iter_predictions(path, 100))
+
+
+def test_a_split_that_was_finished_before_the_stop_is_not_predicted_again(
+    folds_run: Run, tmp_path: Path, calls: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = predictions.predict
+
+    def stops_in_dev(*arguments: Any, **named: Any) -> Any:
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return counting(*arguments, **named)
+
+    monkeypatch.setattr(predictions, "predict", stops_in_dev)
+    with pytest.raises(KeyboardInterrupt):
+        unit(folds_run).build(tmp_path)
+    monkeypatch.setattr(predictions, "predict", counting)
+    unit(folds_run).build(tmp_path)
+    assert calls[5:] == [10, 10, 4]
+
+
+@pytest.mark.parametrize("kept", [b"", b"half of a file", "another window"])
+def test_a_kept_window_that_is_broken_or_of_other_rows_is_predicted_anew(
+    folds_run: Run, tmp_path: Path, calls: list[int], kept: bytes | str
+) -> None:
+    part = tmp_path / "train.parts" / "0.npy"
+    part.parent.mkdir()
+    if isinstance(kept, bytes):
+        part.write_bytes(kept)
+    else:
+        np.save(part, np.zeros((20, 2), dtype=np.float32))
+    unit(folds_run).build(tmp_path)
+    assert calls == [10, 10, 10, 10, 8, 10, 10, 4]
+    _, whole = read_predictions(folds_run, "uncased", "rte", "train")
+    parts = [logits for _, logits in predictions.iter_predictions(tmp_path / "train.parquet", 99)]
+    np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-5)

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+from mtkd.errors import RunDirError
 from mtkd.stages import Run, select
 from tests.carry_out import carried_out
 
@@ -47,3 +49,17 @@ def test_a_run_with_greedy_selection_writes_down_its_steps(
     best = max(content["candidates"], key=lambda candidate: candidate["mean"])
     assert content["kept"] == [best["name"]]
     assert content["steps"][0]["mean"] == pytest.approx(best["mean"])
+
+
+def test_predictions_of_rows_in_another_order_are_not_scored(
+    folds_recipe: Path, tmp_path: Path
+) -> None:
+    run = carried_out(
+        folds_recipe, tmp_path / "run", "soft_labels={}",
+        "teachers.select={keep: 1, by: [rte], method: greedy}", last="select",
+    )  # fmt: skip
+    path = run.folder / "predictions/select/cased/rte/dev.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.take(list(range(len(table)))[::-1]), path)
+    with pytest.raises(RunDirError, match="other rows"):
+        select._greedy(run, select._teachers(run), ["uncased", "cased"])

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from mtkd.errors import RecipeError
+from mtkd.errors import DataError, RecipeError
 from mtkd.pipeline import open_run, statuses
 from mtkd.recipe import Unlabelled, load_recipe
 from mtkd.soft_labels import read_store
-from mtkd.stages import Run
+from mtkd.stages import Run, prepare
 from mtkd.stages.rows import training_task
 from mtkd.training.unlabelled import row_weights, trusted_rows
 from tests.carry_out import carried_out
+from tests.cli.process import code_of
 
 PROBS = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.45, 0.55], [np.nan] * 2, [0.7, 0.3]],
                  dtype=np.float32)  # fmt: skip
@@ -125,3 +126,52 @@ def test_a_cards_own_unlabelled_rows_are_learnt_too(
                          unlabelled=True, fold=None)  # fmt: skip
     assert [g for g in task.rows.guids if "unlabelled" in g] == ["own/unlabelled/0",
                                                                  "own/unlabelled/1"]  # fmt: skip
+
+
+def test_another_column_of_the_unlabelled_file_makes_its_rows_stale(
+    folds_run: Run, folds_recipe: Path, tmp_path: Path
+) -> None:
+    def settings(columns: dict[str, str]) -> object:
+        run = open_run(load_recipe(str(folds_recipe)), folds_run.folder)
+        task = run.tasks["rte"]
+        file = task.files["unlabelled"].model_copy(update={"columns": columns})
+        changed = task.model_copy(update={"files": {**task.files, "unlabelled": file}})
+        other = Run(run.recipe, {**run.tasks, "rte": changed}, run.folder)
+        units = {unit.place: unit for unit in prepare.units(other)}
+        place = prepare.unlabelled_place(run.recipe.student.encoder, "rte")
+        return units[place].settings
+
+    assert settings({}) != settings({"sentence2": "sentence1"})
+
+
+def test_rows_without_gold_are_wanted_only_where_the_key_is_set_and_then_have_to_be_there(
+    folds_recipe: Path, folds_run: Run
+) -> None:
+    without = open_run(load_recipe(str(folds_recipe), ["soft_labels.unlabelled=null"]),
+                       folds_run.folder)  # fmt: skip
+    assert not [u for u in prepare.units(without) if "unlabelled" in u.place]
+    empty = load_recipe(str(folds_recipe), ["soft_labels.unlabelled={files: {}}"])
+    with pytest.raises(DataError, match="no rows without gold labels"):
+        prepare.units(open_run(empty, folds_run.folder))
+
+
+def test_rows_that_only_soft_labels_teach_need_a_share_of_them(folds_recipe: Path) -> None:
+    with pytest.raises(RecipeError, match="these rows have no other"):
+        load_recipe(str(folds_recipe), ["student.distill_weight=0"])
+
+
+def test_a_run_with_unlabelled_rows_can_be_looked_into(
+    folds_run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(folds_run.folder)
+    assert code_of(monkeypatch, "inspect", folder) == 0
+    assert "out of fold (3 folds)" in capsys.readouterr().out
+    assert code_of(monkeypatch, "inspect", folder, "--rows", "random", "--limit", "1") == 0
+    assert "rte/unlabelled/" in capsys.readouterr().out
+    guids = "rte/train/3, rte/unlabelled/5"
+    assert code_of(monkeypatch, "inspect", folder, "--rows", guids, "--json") == 0
+    content = json.loads(capsys.readouterr().out)
+    assert [r["guid"] for s in content for r in s["rows"]] == ["rte/train/3", "rte/unlabelled/5"]
+    assert content[1]["rows"][0]["texts"][1] == "a dog runs !!"
+    assert code_of(monkeypatch, "inspect", folder, "--rows", "mrpc/train/3") == 2
+    assert "of none of these stores" in capsys.readouterr().err

@@ -155,3 +155,28 @@ def test_ranking_adds_the_choice_among_the_candidates_of_a_question(small: Small
     second = -F.log_softmax(scores[2:], dim=0)[1].item()
     assert QNLI.labels[0] == QNLI.positive
     assert (ranked - pointwise).tolist() == pytest.approx([first, 0, 0, second], rel=1e-5)
+
+
+def test_a_row_without_gold_is_no_rival_of_the_answers_of_its_question(
+    small: Small, tmp_path: Path
+) -> None:
+    """Rows 0 and 1 share a question; row 1 has no gold label and only a soft one."""
+    examples = make_examples(QNLI, 4)
+    examples[1] = dataclasses.replace(examples[1], label=None)
+    split = prepare(examples, small.encoder, tmp_path / "qnli.arrow")
+    known = SoftTargets(np.full((4, 2), 0.5, dtype=np.float32), np.ones(4, dtype=bool))
+    task = TrainingTask(QNLI, split, known, ranked=True)
+    pointwise = TrainingTask(QNLI, split, known)
+    rows, logits = np.array([0, 1]), torch.tensor([[0.5, 0.0], [9.0, 0.0]])
+    found = Objective().row_losses(task, rows, logits, 0.0)
+    expected = Objective().row_losses(pointwise, rows, logits, 0.0)
+    assert found.tolist() == pytest.approx(expected.tolist(), rel=1e-5)
+
+
+def test_a_rows_loss_is_multiplied_by_its_weight(rows: dict[str, PreparedSplit]) -> None:
+    plain = TrainingTask(RTE, rows["rte"], soft(Q))
+    heavy = dataclasses.replace(plain, weights=np.array([1, 2, 0.5, 0], dtype=np.float32))
+    before = Objective().row_losses(plain, ROWS, LOGITS, 0.5)
+    after = Objective().row_losses(heavy, ROWS, LOGITS, 0.5)
+    expected = before * torch.tensor([0.0, 1.0, 0.5, 2.0])  # of rows 3, 0, 2, 1
+    torch.testing.assert_close(after, torch.where(expected.isnan(), after, expected))
