@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from mtkd.inspection.quality import ClassQuality, ClassScores
 from mtkd.inspection.regression import RegressionQuality, RegressionScores
 from mtkd.inspection.stream import Chunk, chunks
 from mtkd.soft_labels import StoreInfo, read_info
+
+_LITTLE_MORE = 0.05  # share of rows
 
 
 @dataclass(frozen=True)
@@ -69,14 +72,15 @@ def inspect_store(path: Path, title: str | None = None) -> StoreReport:
         measures.add(chunk)
         rows += len(chunk.gold)
         rows_with_gold += int((chunk.gold == chunk.gold).sum())  # NaN is unlike itself
+    results = measures.results()
     return StoreReport(
         path=path,
         info=info,
         rows=info.rows,
         rows_with_gold=rows_with_gold,
         rows_without_soft_label=info.rows - rows,
-        notes=_notes(info, rows_with_gold),
-        **measures.results(),
+        notes=(*_notes(info, rows_with_gold), *_weakness(results)),
+        **results,
     )
 
 
@@ -122,6 +126,17 @@ class _Scores:
             "agreement": self._agreements.result(),
             "decomposition": self._decompositions.result(),
         }
+
+
+def _weakness(results: dict[str, Any]) -> list[str]:
+    """Say so where the ensemble knows little more than which class is the most frequent."""
+    balance: tuple[ClassBalance, ...] | None = results.get("balance")
+    accuracy = getattr(results["models"][-1], "accuracy", math.nan)
+    majority = max((item.gold for item in balance or ()), default=math.nan)
+    if not accuracy < majority + _LITTLE_MORE:  # nor where either is unknown
+        return []
+    return [f"the ensemble is right on {accuracy:.1%} of rows, the most frequent class alone on "
+            f"{majority:.1%}: what it says against gold labels means little"]  # fmt: skip
 
 
 def _notes(info: StoreInfo, rows_with_gold: int) -> tuple[str, ...]:

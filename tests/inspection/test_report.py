@@ -123,3 +123,16 @@ def test_what_is_no_store_is_refused(tmp_path):
 
     with pytest.raises(StoreError, match=r"a\.parquet"):
         inspect_store(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize(("right", "noted"), [(0.95, False), (0.52, True)])
+def test_teachers_that_know_no_more_than_the_majority_class_are_named(tmp_path, right, noted):
+    gold = np.arange(400) % 2
+    says = np.where(np.arange(400) < 400 * right, gold, 1 - gold)
+    logits = np.where(says[:, None] == np.arange(2), 2.0, 0.0).astype(np.float32)[:, None]
+    made = info(("no", "yes"))
+    logits = np.repeat(logits, len(made.teachers), axis=1)
+    path = tmp_path / "train.parquet"
+    write_store(path, made, [f"made/train/{i}" for i in range(400)], gold.astype(float), logits)
+    notes = " ".join(inspect_store(path).notes)
+    assert ("means little" in notes) is noted
