@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.run import RESULTS, machine
-from mtkd.inspection import inspect_store, label_errors
+from mtkd.inspection import inspect_store
 from mtkd.metrics import task_score
 from mtkd.pipeline import carry_out, open_run
 from mtkd.recipe import load_recipe
@@ -66,8 +66,9 @@ def measure(glue: Path, seed: int, arm: str, runs: Path) -> dict[str, Any]:
 
 def of_task(run: Run, name: str) -> dict[str, float]:
     """Return what is measured of one task."""
-    path = run.folder / "soft_labels" / name / "train.parquet"
-    ensemble = inspect_store(path).models[-1]
+    stores = run.folder / "soft_labels" / name
+    ensemble = inspect_store(stores / "train.parquet").models[-1]
+    dev = inspect_store(stores / "dev.parquet").models[-1]  # of the teachers of all rows
     content = json.loads((run.folder / "evaluation" / "metrics.json").read_text("utf-8"))
     scores = content["models"]["student"][f"{name}/dev"]
     return {
@@ -75,7 +76,8 @@ def of_task(run: Run, name: str) -> dict[str, float]:
         "train ECE": ensemble.ece,
         "train NLL": ensemble.nll,
         "train mean max probability": ensemble.max_probability,
-        "likely label errors": label_errors(path, 1).total,
+        "dev accuracy": dev.accuracy,
+        "dev ECE": dev.ece,
         "student dev score": task_score(run.tasks[name], scores),
     }
 

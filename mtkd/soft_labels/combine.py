@@ -33,7 +33,7 @@ def combine(info: StoreInfo, logits: NDArray[np.floating]) -> NDArray[np.float32
 
     mean: the mean of probabilities, or of scores (Liu et al. 2019, arXiv 1904.09482, section 3, at
     T = 1). dev_score: the same, weighted. trimmed: without each class's highest and lowest teacher,
-    summing to 1 again; where teachers differ so much that nothing is left, the mean. logits:
+    summing to 1 again (where that leaves less than a twentieth, the mean). logits:
     softmax of the mean of logits / T, a geometric mean. fitted: softmax of the sum of logits / T
     with weights of sum 1, a log-linear pool (Genest and Zidek 1986).
 

@@ -70,7 +70,7 @@ def test_a_flipped_bit_is_refused_or_harmless_to_values(store: Path) -> None:
             assert same(found, expected), f"bit {bit}: other values, and not refused"
             outcomes["harmless"] += 1
     assert outcomes.total() == FLIPS
-    assert outcomes["refused"] >= 0.75 * FLIPS, outcomes
+    assert outcomes["refused"] >= 0.6 * FLIPS, outcomes
 
 
 @pytest.mark.parametrize("twentieth", range(20))
