@@ -8,7 +8,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from mtkd.errors import RecipeError
-from mtkd.recipe import load_recipe, recipe_names, save_recipe
+from mtkd.recipe import SoftLabels, load_recipe, recipe_names, save_recipe
 from mtkd.task import plan_tasks
 
 RECIPE = """\
@@ -119,7 +119,8 @@ def test_nothing_is_set_below_a_single_value(recipe, override, where):
 def test_a_null_on_the_way_becomes_keys(tmp_path):
     source = written(tmp_path, RECIPE.replace("training:", "soft_labels: null\ntraining:"))
     assert load_recipe(source, ["soft_labels.temperature=2"]).soft_labels.temperature == 2
-    assert faults(source) == ["soft_labels: expected keys with values (temperature), found null"]
+    keys = ", ".join(SoftLabels.model_fields)
+    assert faults(source) == [f"soft_labels: expected keys with values ({keys}), found null"]
 
 
 def test_teachers_can_be_taken_away(recipe):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from mtkd.errors import DataError, StoreError
+from mtkd.soft_labels import foreign_rows
 from mtkd.soft_labels.foreign import Foreign, read_foreign
 from mtkd.soft_labels.foreign_values import check_scale, to_logits
 from mtkd.task import load_task
@@ -101,6 +102,20 @@ def test_rows_with_empty_cells_have_no_soft_label(tmp_path: Path) -> None:
     for path in (per_class, lists, parquet):
         labels = RTE.labels if path != per_class else None
         assert read_foreign(path, RTE, labels).known.tolist() == [True, False]
+
+
+def test_many_rows_are_read_like_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[dict[str, object]] = [
+        {"guid": guid, "logits": None if i < 9 or i == 30 else row}
+        for i, (guid, row) in enumerate(zip(GUIDS, BY_TEACHER.tolist(), strict=True))
+    ]
+    path = files.write_jsonl(tmp_path / "x.jsonl", rows)
+    at_once = read_foreign(path, MNLI, MNLI.labels)
+    monkeypatch.setattr(foreign_rows, "_TOGETHER", 4)
+    in_parts = read_foreign(path, MNLI, MNLI.labels)
+    assert np.flatnonzero(~in_parts.known).tolist() == [*range(9), 30]
+    assert np.array_equal(in_parts.values, at_once.values, equal_nan=True)
+    assert np.array_equal(in_parts.values[31:], BY_TEACHER[31:])
 
 
 HALF = [0.5, 0.5]
