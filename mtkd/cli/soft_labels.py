@@ -98,8 +98,10 @@ def _look(
         rows_table,
         texts_of,
     )
+    from mtkd.soft_labels import read_info
 
-    title = f"{store.parent.name}/{store.stem}"
+    info = read_info(store)
+    title = f"{info.task}/{info.split}"
     if rows is None:
         report = inspect_store(store, title)
         doubtful = label_errors(store, 1, title) if report.rows_with_gold else None
@@ -170,6 +172,9 @@ def import_soft_labels(
     partial: Annotated[
         bool, typer.Option("--partial", help="Rows may be without a soft label.")
     ] = False,
+    drop_extra: Annotated[
+        bool, typer.Option("--drop-extra", help="Leave out soft labels of rows not in the data.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make a store of soft labels from elsewhere, checked as mtkd's own are."""
@@ -178,7 +183,7 @@ def import_soft_labels(
 
     order = None if labels is None else [label.strip() for label in labels.split(",")]
     place, info = bring_in(file, task, data, split=split, labels=order, values=values, guids=guids,
-                           name=name, to=to, partial=partial)  # fmt: skip
+                           name=name, to=to, partial=partial, drop_extra=drop_extra)  # fmt: skip
     if as_json:
         content = json.loads(info.to_json())
         print(json.dumps({"path": str(place), **content}, indent=2))

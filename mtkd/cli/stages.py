@@ -108,10 +108,13 @@ def _carry_out(
     checked, folder = load(source, overrides, run_dir)
     opened = open_(checked, folder)
     from mtkd import pipeline
+    from mtkd.stages import cost_of_folds
 
     if dry_run:
         header, rows = pipeline.forecast(opened, stage)
         print_table(header, rows)
+        if cost := cost_of_folds(opened):
+            print(cost)
         return folder
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's Ctrl-C
     try:

@@ -147,7 +147,10 @@ def _notes(info: StoreInfo, rows_with_gold: int) -> tuple[str, ...]:
                      "flattered; soft_labels.folds=5 gives out-of-fold labels")  # fmt: skip
     fitted = info.teacher_temperatures is not None or info.combine in ("dev_score", "fitted")
     if kind == "dev" and fitted:
-        found.append("weights or temperatures were fitted on these rows: the ensemble is flattered")
+        found.append(
+            "weights or temperatures were fitted on these rows, unless out of fold: the "
+            "ensemble is flattered"
+        )
     if info.combine != "mean" and len(info.teachers) > 1:
         what = "of probabilities" if info.labels else "of scores"
         found.append(f"the decomposition is of the plain mean {what}, not of this store's ensemble")

@@ -25,7 +25,7 @@ _COMBINATIONS = {
     "mean": "mean of {}",
     "logits": "mean of logits",
     "dev_score": "mean of {} weighted by dev score",
-    "fitted": "log-linear, weights fitted on dev",
+    "fitted": "log-linear, fitted weights",
     "trimmed": "trimmed mean of {}",
 }
 
@@ -72,7 +72,7 @@ def _heading(report: StoreReport) -> str:
         parts += [f"classes: {first_few(info.labels, 100)}", f"T {info.temperature:g}"]
     parts.append(combination(info))
     if info.teacher_temperatures is not None:
-        parts.append("teachers calibrated on dev")
+        parts.append("teachers calibrated")
     if info.source != "teachers":
         parts.append(info.source)
     elif info.folds:

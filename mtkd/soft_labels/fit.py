@@ -8,7 +8,8 @@ from scipy.special import log_softmax
 
 from mtkd.errors import RunFailed
 
-_LOG_RANGE = (-3.0, 3.0)  # a teacher's temperature lies between e^-3 and e^3
+_LOG_RANGE = (-3.0, 3.0)
+LEAST, MOST = (float(np.exp(end)) * (1 - 0.001 * end / 3) for end in _LOG_RANGE)  # of temperatures
 
 
 def fit_temperature(logits: NDArray[np.floating], gold: NDArray[np.float64]) -> float:

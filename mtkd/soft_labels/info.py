@@ -88,7 +88,7 @@ def remedy(path: Path, source: str = "teachers") -> str:
     """Return what to do about a store that cannot be used."""
     if source == "imported":
         return ("import it again with `mtkd import-soft-labels ... --data RUN`, the run that is to "
-                "use it (data.max_rows leaves rows out)")  # fmt: skip
+                "use it (with --drop-extra, where data.max_rows leaves rows out)")  # fmt: skip
     folder = path.parent
     made_here = (folder / "manifest.json").exists()  # else the folder may hold anything
     return (f"delete {folder if made_here else path} and run `mtkd soften` again (or `mtkd "

@@ -36,6 +36,7 @@ def import_soft_labels(
     name: str | None = None,
     to: Path | None = None,
     partial: bool = False,
+    drop_extra: bool = False,
 ) -> tuple[Path, StoreInfo]:
     """Write a store of the soft labels in a file, joined by guid to the rows of a task's split.
 
@@ -46,6 +47,7 @@ def import_soft_labels(
         name: of the teacher; None: the file's.
         to: where the store goes; None: beside the file, as <task>-<split>.soft_labels.parquet.
         partial: whether rows may have no soft label.
+        drop_extra: whether soft labels of rows that the data lacks are left out, and not refused.
 
     Returns: the store's place, and what it says of itself.
     Raises: DataError: a file or rows that cannot be read. StoreError: soft labels that are none,
@@ -57,7 +59,7 @@ def import_soft_labels(
     rows = data_rows(card, split, data)
     found = read_foreign(file, card, labels, values, guids)
     info = _info(file, card, split, rows, found, name)
-    places = _places(file, f"{data}, {card.name}/{split}", rows, found, partial=partial)
+    places = _places(file, f"{data}, {card.name}/{split}", rows, found, partial, drop_extra)
     columns = [found.labels.index(label) for label in card.labels] or [0]
     theirs = to_logits(str(file), found)[:, :, columns]  # in the card's order
     logits = np.full((len(rows.guids), *theirs.shape[1:]), np.nan, dtype=np.float32)
@@ -114,7 +116,7 @@ def _info(
 
 
 def _places(
-    file: Path, data: str, rows: DataRows, found: Foreign, *, partial: bool
+    file: Path, data: str, rows: DataRows, found: Foreign, partial: bool, drop_extra: bool
 ) -> NDArray[np.int64]:
     """Return, for each row of the data, its place in the file, or -1 where it has no soft label.
 
@@ -125,11 +127,12 @@ def _places(
         raise StoreError(f"{file}: {len(twice)} guids stand twice or more, first "
                          f"{twice[0]['values'].as_py()!r}; keep one row of each")  # fmt: skip
     foreign = found.guids.filter(pc.invert(pc.is_in(found.guids, value_set=rows.guids)))
-    if len(foreign):
+    if len(foreign) and not drop_extra:
         raise StoreError(f"{file}: {len(foreign)} of {len(found.guids)} guids are of no row in "
                          f"{data}, first {foreign[0].as_py()!r}; a guid there looks like "
                          f"{rows.guids[0].as_py()!r}: task, split and the row's id in its file. "
-                         "Are --task, --split and --data those of the file?")  # fmt: skip
+                         "Are --task, --split and --data those of the file? A run with "
+                         "data.max_rows has a part of the rows: give --drop-extra")  # fmt: skip
     named = pc.index_in(rows.guids, value_set=found.guids.filter(pa.array(found.known)))
     places = pc.fill_null(named, -1).to_numpy().astype(np.int64)
     places[places >= 0] = np.flatnonzero(found.known)[places[places >= 0]]
@@ -166,5 +169,6 @@ def _check_meaning(
     except StoreError as error:
         if not found.named:
             raise
-        raise StoreError(f"{error}. Here the file itself names its columns, so that it is there "
-                         "that they need to be corrected") from error  # fmt: skip
+        said = str(error).partition(". The columns stand")[0]
+        raise StoreError(f"{said}. The columns bear the wrong names: correct them in the file, "
+                         "which itself says what they are") from error  # fmt: skip

@@ -14,7 +14,7 @@ from mtkd.errors import StoreError
 from mtkd.metrics import score, task_score
 from mtkd.recipe import SoftLabels
 from mtkd.soft_labels import StoreInfo
-from mtkd.soft_labels.fit import fit_temperature, fit_weights, weights_by_score
+from mtkd.soft_labels.fit import LEAST, MOST, fit_temperature, fit_weights, weights_by_score
 from mtkd.stages.unit import Run
 from mtkd.task import Task
 
@@ -67,6 +67,10 @@ def fitted(
         info = dataclasses.replace(info, teacher_temperatures=own)
         logits = logits / np.asarray(own)[:, None]
         log.info("%s: fitted temperatures: %s", task.name, _by_teacher(info, own))
+        if not all(LEAST < t < MOST for t in own):
+            log.warning("%s: a temperature is at the limit of the search, %.2g or %.3g: a teacher "
+                        "that knows nothing, or a split of rows all right; look at it with `mtkd "
+                        "inspect`", task.name, LEAST, MOST)  # fmt: skip
     if settings.combine == "dev_score":
         weights = weights_by_score(np.array([
             np.mean([task_score(task, score(task, part[:, k], labels)) for labels, part in dev])

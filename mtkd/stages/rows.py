@@ -91,8 +91,8 @@ def _with_unlabelled(
     trusted = trusted_rows(targets[start:], classification, settings)
     weights = row_weights(targets[start:], classification, settings)
     level = logging.INFO if len(trusted) else logging.WARNING
-    log.log(level, "%s: %d of %d rows without gold labels are sure enough to be trained on",
-            task.name, len(trusted), len(weights))  # fmt: skip
+    log.log(level, "%s: of %d rows without gold labels %d pass soft_labels.unlabelled and are "
+            "trained on", task.name, len(weights), len(trusted))  # fmt: skip
     return dataclasses.replace(
         gold,
         rows=PreparedSplit([path, *map(extra.path, extra.splits)], extra.info["pad_token_id"]),

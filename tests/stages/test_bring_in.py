@@ -159,7 +159,7 @@ def test_wrong_names_of_columns_are_refused(
 ) -> None:
     file = files.csv_per_class(tmp_path, rows.guids.to_pylist(), in_old_order(logits), MNLI.labels)
     said = refusal(file, values="logits")
-    assert "another order" in said
+    assert "bear the wrong names" in said
     assert "the file itself names its columns" in said
 
 
@@ -361,3 +361,17 @@ def test_a_refusal_is_the_user_s_to_mend(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         bring(file, task="rte", values="probs", partial=True)
     assert caught.value.exit_code == 2
+
+
+def test_soft_labels_of_rows_that_the_data_lack_can_be_left_out_on_purpose(
+    tmp_path: Path, rows: DataRows, logits: NDArray[np.float64]
+) -> None:
+    """As for a run with data.max_rows, from a file for all rows."""
+    guids, probs = rows.guids.to_pylist(), softmax(logits, axis=1)
+    more = files.csv_inspect(
+        tmp_path, [*guids, "mnli/train/x"], np.concatenate([probs, probs[:1]]), MNLI.labels
+    )
+    assert "--drop-extra" in refusal(more)
+    place, info = import_soft_labels(more, "mnli", "sample", drop_extra=True)
+    assert info.rows == len(guids)
+    np.testing.assert_allclose(read_store(place).targets, probs, atol=1e-5)
