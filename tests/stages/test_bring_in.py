@@ -160,7 +160,8 @@ def test_wrong_names_of_columns_are_refused(
     file = files.csv_per_class(tmp_path, rows.guids.to_pylist(), in_old_order(logits), MNLI.labels)
     said = refusal(file, values="logits")
     assert "bear the wrong names" in said
-    assert "the file itself names its columns" in said
+    assert "correct them in the file" in said
+    assert "--labels" not in said
 
 
 def test_without_gold_labels_the_order_is_taken_with_a_warning(
