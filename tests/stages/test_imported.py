@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,10 @@ def test_classes_in_another_order_are_refused_before_a_student_learns_them(
     swapped = give.format(tmp_path / "swapped.parquet")
     with pytest.raises(StoreError, match="another order"):
         carried_out(folds_recipe, tmp_path / "b", "teachers=null", swapped, last="soften")
+    # and again before a student is trained, should the store have been replaced since
+    shutil.copy(tmp_path / "swapped.parquet", tmp_path / "a/soft_labels/rte/train.parquet")
+    with pytest.raises(StoreError, match="another order"):
+        carried_out(folds_recipe, tmp_path / "a", "teachers=null", right, last="distill")
 
 
 def test_stores_of_teachers_in_another_order_are_refused(
