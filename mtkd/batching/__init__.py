@@ -1,12 +1,15 @@
 """Which rows make a batch, in which order, and how they become tensors."""
 
+from mtkd.batching.ahead import ahead
 from mtkd.batching.collate import collate
-from mtkd.batching.order import epoch_order, inference_batches, steps_per_epoch
+from mtkd.batching.order import count_steps, epoch_order, inference_batches, steps_per_epoch
 from mtkd.batching.sampling import batches_per_task
 
 __all__ = [
+    "ahead",
     "batches_per_task",
     "collate",
+    "count_steps",
     "epoch_order",
     "inference_batches",
     "steps_per_epoch",

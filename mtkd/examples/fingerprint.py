@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 from mtkd.examples.example import Example
 
+_to_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes one for each call
+
 
 class Fingerprint:
     """A fingerprint that grows row by row; the order of rows counts."""
@@ -18,7 +20,7 @@ class Fingerprint:
     def add(self, example: Example) -> None:
         """Add a row, as a line of JSON: no two different rows are written alike."""
         label = None if example.label is None else float(example.label)
-        line = json.dumps([example.guid, example.texts, label], ensure_ascii=False)
+        line = _to_json([example.guid, example.texts, label])
         self._hash.update(line.encode() + b"\n")
 
     def hexdigest(self) -> str:

@@ -1,12 +1,10 @@
-"""Tokenised splits on disk: Arrow files that are read by memory map."""
+"""Tokenised splits on disk, read by memory map: columns as arrays, batches as tensors."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import datasets
 import numpy as np
@@ -17,85 +15,19 @@ from torch import Tensor
 
 from mtkd.batching import collate
 from mtkd.errors import RunDirError
-from mtkd.examples.example import Example
-from mtkd.examples.fingerprint import Fingerprint
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
-_CHUNK = 1000  # rows tokenised together; the fast tokenizer spreads them over all cores
-
-
-@dataclasses.dataclass(frozen=True)
-class SplitInfo:
-    """What `tokenise` saw: rows, rows cut at the maximum length, tokens, data fingerprint."""
-
-    rows: int
-    cut: int
-    tokens: int
-    fingerprint: str
-
-
-def tokenise(
-    examples: Iterable[Example],
-    tokenizer: PreTrainedTokenizerBase,
-    max_length: int,
-    path: Path,
-) -> SplitInfo:
-    """Tokenise examples and write them to `path` as an Arrow stream, a chunk at a time.
-
-    Args: max_length: in word pieces, specials included; of a pair the longer text is cut first.
-    Columns: guid; texts; label (float64, null where unknown); input_ids; token_type_ids where the
-        encoder has them; segments (0 special, 1 first text, 2 second text); length.
-    """
-    has_types = "token_type_ids" in tokenizer.model_input_names
-    schema = _schema(has_types)
-    fingerprint = Fingerprint()
-    rows = cut = tokens = 0
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
-        for chunk in _chunks(examples):
-            for example in chunk:
-                fingerprint.add(example)
-            encoded = tokenizer(
-                *map(list, zip(*(e.texts for e in chunk), strict=True)),
-                truncation="longest_first",
-                max_length=max_length,
-                return_token_type_ids=has_types,
-                return_attention_mask=False,
-            )
-            ids = encoded["input_ids"]
-            columns = {
-                "guid": [e.guid for e in chunk],
-                "texts": [list(e.texts) for e in chunk],
-                "label": [None if e.label is None else float(e.label) for e in chunk],
-                "input_ids": ids,
-                "segments": [
-                    [0 if s is None else s + 1 for s in encoded.sequence_ids(i)]
-                    for i in range(len(chunk))
-                ],
-                "length": [len(row) for row in ids],
-            }
-            if has_types:
-                columns["token_type_ids"] = encoded["token_type_ids"]
-            writer.write_batch(pa.RecordBatch.from_pydict(columns, schema=schema))
-            rows += len(chunk)
-            cut += sum(bool(encoded.encodings[i].overflowing) for i in range(len(chunk)))
-            tokens += sum(columns["length"])
-    return SplitInfo(rows, cut, tokens, fingerprint.hexdigest())
+_INPUTS = ("input_ids", "segments", "token_type_ids")
 
 
 class PreparedSplit:
-    """One tokenised split of one task, or several as one: columns as arrays, batches as tensors."""
+    """One tokenised split of one task, or several as one."""
 
     def __init__(self, paths: Path | Sequence[Path], pad_token_id: int) -> None:
         files = [paths] if isinstance(paths, Path) else paths
         self.dataset = datasets.concatenate_datasets([_open(path) for path in files])
         self._pad_token_id = pad_token_id
-        names = ("input_ids", "segments", "token_type_ids")
-        self._inputs = self.dataset.select_columns(
-            [name for name in names if name in self.dataset.column_names]
-        )
+        data = self.dataset.data
+        self._inputs = {n: _Lists(data.column(n)) for n in _INPUTS if n in data.column_names}
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -129,11 +61,32 @@ class PreparedSplit:
 
     def batch(self, rows: Sequence[int] | NDArray[np.int64]) -> dict[str, Tensor]:
         """Return the padded inputs of some rows."""
-        return collate(self._inputs[rows], self._pad_token_id)
+        columns = {name: lists.take(rows) for name, lists in self._inputs.items()}
+        return collate(columns, self._pad_token_id)
 
     def gold(self, rows: Sequence[int] | NDArray[np.int64]) -> Tensor:
         """Return the gold labels of some rows, float32, NaN where unknown."""
         return torch.as_tensor(self.labels[rows], dtype=torch.float32)
+
+
+class _Lists:
+    """A column of lists, each of which is a view of the file: ten times as fast as `datasets`."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        chunks = [chunk for chunk in column.chunks if len(chunk)]
+        self._starts = np.cumsum([0, *(len(chunk) for chunk in chunks)])
+        self._offsets = [chunk.offsets.to_numpy() for chunk in chunks]
+        self._values = [chunk.values.to_numpy() for chunk in chunks]
+
+    def take(self, rows: Iterable[int]) -> list[NDArray[np.integer]]:
+        """Return the lists of some rows."""
+        numbers = np.asarray(rows)
+        chunks = np.searchsorted(self._starts, numbers, side="right") - 1
+        found = []
+        for chunk, place in zip(chunks, numbers - self._starts[chunks], strict=True):
+            begin, end = self._offsets[chunk][place : place + 2]
+            found.append(self._values[chunk][begin:end])
+        return found
 
 
 def _open(path: Path) -> datasets.Dataset:
@@ -141,28 +94,3 @@ def _open(path: Path) -> datasets.Dataset:
         return datasets.Dataset.from_file(str(path))
     except (OSError, pa.ArrowInvalid) as error:
         raise RunDirError(f"{path}: cannot be read ({error}); delete {path.parent}") from error
-
-
-def _schema(has_types: bool) -> pa.Schema:
-    fields = [
-        ("guid", pa.string()),
-        ("texts", pa.list_(pa.string())),
-        ("label", pa.float64()),
-        ("input_ids", pa.list_(pa.int32())),
-        ("segments", pa.list_(pa.int8())),
-        ("length", pa.int32()),
-    ]
-    if has_types:
-        fields.append(("token_type_ids", pa.list_(pa.int8())))
-    return pa.schema(fields)
-
-
-def _chunks(examples: Iterable[Example]) -> Iterator[list[Example]]:
-    chunk: list[Example] = []
-    for example in examples:
-        chunk.append(example)
-        if len(chunk) == _CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from mtkd.errors import DataError, did_you_mean
 from mtkd.examples.example import Example
+from mtkd.examples.ids import SeenIds
 from mtkd.task import Task
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ def to_examples(
     drops = task.malformed_rows == "drop"
     is_test = split.startswith("test")
     written = {label: i for i, label in enumerate(task.file_labels or task.labels)}
-    seen: set[str] = set()
+    seen = SeenIds()
     for number, row in enumerate(rows):
         try:
             if row.fault is not None:
@@ -122,14 +123,13 @@ def _text(row: RawRow, column: Column, may_be_empty: bool) -> str:
     return text
 
 
-def _id(row: RawRow, column: Column, seen: set[str]) -> str:
+def _id(row: RawRow, column: Column, seen: SeenIds) -> str:
     value = row.cells[column]
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
         raise DataError(f"{row.where}: {column}: expected an id, found {value!r}")
     identity = str(value)
-    if identity in seen:
+    if not seen.add(identity):
         raise DataError(f"{row.where}: {column}: the id {identity!r} stands in an earlier row too")
-    seen.add(identity)
     return identity
 
 

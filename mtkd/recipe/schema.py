@@ -37,6 +37,8 @@ Dropout = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
+PAPER_BATCH = 32  # rows an update in MT-DNN
+
 
 class Settings(BaseModel):
     """Base of all recipe parts: frozen, no unknown keys."""
@@ -110,8 +112,10 @@ class TrainingSettings(Settings):
     """The loop's settings; the defaults are the paper's."""
 
     epochs: Count = 5
-    batch_size: Count = 32  # rows an update, over all processes
+    # rows an update, over all processes; auto: the paper's, in as many pieces as memory asks for
+    batch_size: Count | Literal["auto"] = PAPER_BATCH
     accumulation: Count = 1  # pieces a batch is cut into: the same gradient, less memory
+    gradient_checkpointing: bool = False  # layers run twice: the same gradient, less memory
     learning_rate: Positive = 5e-5
     optimizer: Literal["adamax", "adamw"] = "adamax"
     weight_decay: Annotated[float, Field(ge=0)] = 0.01  # decoupled
@@ -121,7 +125,10 @@ class TrainingSettings(Settings):
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0  # learning rate, a layer down
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     sampling: Sampling = Sampling()
-    bucket_batches: Annotated[int, Field(ge=0)] = 32  # batches sorted by length together; 0: none
+    max_tokens: Count | None = None  # an update, padding included, in place of batch_size
+    bucket_batches: Annotated[int, Field(ge=0)] = 64  # batches sorted by length together; 0: none
+    unpad: bool = False  # rows one after another with no padding, by flash attention on a GPU
+    compile: Literal["auto", "on", "off"] = "auto"  # the encoder, by torch.compile
     task_weights: dict[str, Annotated[float, Field(ge=0)]] = {}
     keep: Literal["best", "last"] = "best"  # by mean dev score
     keep_best_per_task: bool = False
@@ -130,13 +137,19 @@ class TrainingSettings(Settings):
     save_minutes: Annotated[float, Field(ge=0)] = 5.0  # between saves of a resumable state
     log_every: Count = 10  # steps
 
+    @property
+    def rows_per_update(self) -> int:
+        """Return `batch_size` as a number, which does not depend on the machine's memory."""
+        return PAPER_BATCH if self.batch_size == "auto" else self.batch_size
+
 
 class TrainingOverrides(Settings):
     """Any of the training settings, replaced for one part of the pipeline."""
 
     epochs: Count | None = None
-    batch_size: Count | None = None
+    batch_size: Count | Literal["auto"] | None = None
     accumulation: Count | None = None
+    gradient_checkpointing: bool | None = None
     learning_rate: Positive | None = None
     optimizer: Literal["adamax", "adamw"] | None = None
     weight_decay: Annotated[float, Field(ge=0)] | None = None
@@ -145,6 +158,7 @@ class TrainingOverrides(Settings):
     clip_norm: Positive | None = None
     layer_decay: Annotated[float, Field(gt=0, le=1)] | None = None
     sampling: Sampling | None = None
+    max_tokens: Count | None = None
     bucket_batches: Annotated[int, Field(ge=0)] | None = None
     task_weights: dict[str, Annotated[float, Field(ge=0)]] | None = None
     keep: Literal["best", "last"] | None = None
@@ -294,7 +308,7 @@ class GlueRecipe(Settings):
         return self
 
 
-_NULLABLE = {"clip_norm", "early_stopping"}
+_NULLABLE = {"clip_norm", "early_stopping", "max_tokens"}
 
 
 def with_overrides(base: TrainingSettings, *overrides: TrainingOverrides) -> TrainingSettings:

@@ -135,6 +135,29 @@ def test_overridden_settings_are_valid_settings():
     assert TrainingSettings.model_validate(settings.model_dump()) == settings
 
 
+@pytest.mark.parametrize(("given", "rows"), [(1, 1), (48, 48), ("48", 48), ("auto", 32)])
+def test_a_batch_is_a_number_of_rows_or_auto_which_is_the_papers(given, rows):
+    assert TrainingSettings(batch_size=given).rows_per_update == rows
+
+
+@pytest.mark.parametrize("given", [0, -1, 1.5, "all", None])
+def test_nothing_else_is_a_batch_size(given):
+    with pytest.raises(ValidationError):
+        TrainingSettings(batch_size=given)
+
+
+def test_batch_size_and_checkpointing_can_be_set_for_one_part():
+    base = TrainingSettings(batch_size=16)
+    assert base.gradient_checkpointing is False
+    override = TrainingOverrides(batch_size="auto", gradient_checkpointing=True)
+    changed = with_overrides(base, override)
+    assert (changed.batch_size, changed.gradient_checkpointing) == ("auto", True)
+    assert with_overrides(changed, TrainingOverrides(gradient_checkpointing=None)) == changed
+    assert not with_overrides(
+        changed, TrainingOverrides(gradient_checkpointing=False)
+    ).gradient_checkpointing
+
+
 # --- seeds ----------------------------------------------------------------------------------------
 
 
