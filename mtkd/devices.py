@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import torch
+from torch import Tensor
 
 from mtkd.errors import RecipeError
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 Precision = Literal["auto", "bf16", "fp32"]
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
 
 
 def resolve_precision(precision: Precision) -> Literal["bf16", "fp32"]:
@@ -45,6 +49,7 @@ def start_accelerator(
             raise RecipeError(f"training.trackers: {name} is not installed; pip install {name}, "
                               "or leave it out")  # fmt: skip
 
+    keep_freed_memory()
     # accelerate keeps the first precision of a process for good; runs here may differ in it
     AcceleratorState._reset_state(reset_partial_state=False)
     return Accelerator(
@@ -54,3 +59,24 @@ def start_accelerator(
         # a batch of one task leaves the other tasks' heads without gradients
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
+
+
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor of the CPU on `device`; copied to a GPU, it is pinned and nobody waits."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep what it frees for the next step, in place of giving it back.
+
+    A step's activations are asked for and freed again and again; given back each time, every page
+    of theirs is cleared by the kernel anew, a tenth of a step on a CPU. Peak memory stays the same.
+    """
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+    except OSError:  # not glibc: other libraries keep it by themselves
+        return
+    libc.mallopt(_M_MMAP_MAX, 0)
+    libc.mallopt(_M_TRIM_THRESHOLD, -1)

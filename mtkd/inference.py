@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from mtkd.batching import inference_batches
+from mtkd.batching import ahead, inference_batches
+from mtkd.devices import moved
 from mtkd.errors import RunFailed
 from mtkd.examples import PreparedSplit
 from mtkd.model import MultiTaskModel
@@ -17,7 +20,10 @@ from mtkd.progress import progress_bar
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-MAX_TOKENS = 8192  # padding included, in one forward pass
+log = logging.getLogger(__name__)
+
+CPU_TOKENS = 512  # of one forward pass, a thread: what is computed on stays in the core's cache
+GPU_TOKENS = 65_536  # to begin with; halved while it does not fit
 
 
 @torch.no_grad()  # inference mode would mark the buffers of a model that trains on
@@ -39,18 +45,18 @@ def predict(
     """
     model.to(accelerator.device).eval()
     rows = np.arange(len(split)) if rows is None else rows
-    batches = inference_batches(split.lengths[rows], MAX_TOKENS)
-    mine = batches[accelerator.process_index :: accelerator.num_processes]
-    found: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
-    shown = progress is not None and accelerator.is_local_main_process
-    with progress_bar(len(mine), progress or "", "batch", shown=shown) as bar:
-        for places in mine:
-            batch = split.batch(rows[places])
-            inputs = {name: t.to(accelerator.device) for name, t in batch.items()}
-            with accelerator.autocast():
-                logits = model(task, **inputs)
-            found.append((places, logits.cpu().numpy()))
-            bar.update()
+    on_cpu = accelerator.device.type == "cpu"
+    max_tokens = CPU_TOKENS * torch.get_num_threads() if on_cpu else GPU_TOKENS
+    while True:
+        try:
+            found = _predict(model, task, split, accelerator, progress, rows, max_tokens)
+            break
+        except torch.OutOfMemoryError:  # the longest rows come first: early, or not at all
+            if max_tokens < split.lengths[rows].max():
+                raise
+        max_tokens //= 2
+        torch.cuda.empty_cache()
+        log.info("%s: scores %d tokens at once, since more do not fit", task, max_tokens)
     if accelerator.num_processes > 1:
         from accelerate.utils import gather_object
 
@@ -65,3 +71,32 @@ def predict(
         raise RunFailed(f"{len(bad)} rows have logits that are not finite, first {first}; the "
                         "model diverged: train it anew")  # fmt: skip
     return everything
+
+
+def _predict(
+    model: MultiTaskModel,
+    task: str,
+    split: PreparedSplit,
+    accelerator: Accelerator,
+    progress: str | None,
+    rows: NDArray[np.int64],
+    max_tokens: int,
+) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """Return the places in `rows`, and their logits, of this process's share of the batches."""
+
+    def make(places: NDArray[np.int64]) -> tuple[NDArray[np.int64], dict[str, Tensor]]:
+        batch = split.batch(rows[places])
+        return places, {name: moved(t, accelerator.device) for name, t in batch.items()}
+
+    batches = inference_batches(split.lengths[rows], max_tokens)
+    mine = batches[accelerator.process_index :: accelerator.num_processes]
+    shown = progress is not None and accelerator.is_local_main_process
+    found: list[tuple[NDArray[np.int64], Tensor]] = []
+    with (
+        progress_bar(len(mine), progress or "", "batch", shown=shown) as bar,
+        accelerator.autocast(),  # around all batches: weights are cast once
+    ):
+        for places, inputs in ahead(make, mine):
+            found.append((places, model(task, **inputs)))
+            bar.update()
+    return [(places, logits.cpu().numpy()) for places, logits in found]  # only now does a GPU wait

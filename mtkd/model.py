@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 from mtkd.encoders import load_encoder, quiet_transformers
 from mtkd.errors import EncoderError, ShapeError
 from mtkd.heads import build_head
+from mtkd.layers import check_unpadded, run_unpadded, use_fast_attention, use_fast_dropout
 from mtkd.recipe import EncoderSettings, HeadSettings, derive_seed
 from mtkd.task import Task
 
@@ -32,7 +34,10 @@ class MultiTaskModel(nn.Module):
 
     def __init__(self, encoder: PreTrainedModel, heads: Mapping[str, Mapping[str, Any]]) -> None:
         super().__init__()
+        use_fast_attention(encoder)
+        use_fast_dropout(encoder)
         self.encoder = encoder
+        self.unpadded = False
         self.head_configs = {task: dict(config) for task, config in sorted(heads.items())}
         self.heads = nn.ModuleDict(
             {task: _build(config, encoder) for task, config in self.head_configs.items()}
@@ -49,10 +54,27 @@ class MultiTaskModel(nn.Module):
         """
         if task not in self.heads:
             raise ShapeError(f"no head for task {task}; there are heads for {list(self.heads)}")
-        output = self.encoder(attention_mask=attention_mask, **inputs)
-        pooled = getattr(output, "pooler_output", None)
-        logits = self.heads[task](output.last_hidden_state, pooled, attention_mask, segments)
-        return logits.float()
+        if self.unpadded:
+            hidden = run_unpadded(self.encoder, attention_mask, inputs)
+            pooler = getattr(self.encoder, "pooler", None)
+            pooled = None if pooler is None else pooler(hidden)
+        else:
+            output = self.encoder(attention_mask=attention_mask, **inputs)
+            hidden, pooled = output.last_hidden_state, getattr(output, "pooler_output", None)
+        return self.heads[task](hidden, pooled, attention_mask, segments).float()
+
+    @contextmanager
+    def without_padding(self) -> Iterator[None]:
+        """Run the encoder on rows one after another, with no padding between them.
+
+        Raises: EncoderError: this encoder cannot.
+        """
+        check_unpadded(self.encoder)
+        self.unpadded = True
+        try:
+            yield
+        finally:
+            self.unpadded = False
 
     def save(self, folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
         """Write config.json, model.safetensors and the tokenizer.

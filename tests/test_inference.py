@@ -51,7 +51,7 @@ def test_the_rows_of_a_batch_do_not_matter_to_each_other(
     model: MultiTaskModel, split: PreparedSplit, tokens: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = predict(model, "rte", split, start_accelerator("fp32"))
-    monkeypatch.setattr(inference, "MAX_TOKENS", tokens)
+    monkeypatch.setattr(inference, "CPU_TOKENS", tokens)
     found = predict(model, "rte", split, start_accelerator("fp32"))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 

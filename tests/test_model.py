@@ -115,9 +115,9 @@ def test_transformers_alone_loads_the_encoder(
     plain = {name: tensor for name, tensor in inputs().items() if name != "segments"}
     with torch.no_grad():
         found, expected = alone(**plain), model.encoder(**plain)
-    assert torch.equal(found.last_hidden_state, expected.last_hidden_state)
-    if "pooler_output" in expected:
-        assert torch.equal(found.pooler_output, expected.pooler_output)
+    for name in ("last_hidden_state", "pooler_output"):
+        if name in expected:  # mtkd's attention adds in another order
+            torch.testing.assert_close(found[name], expected[name], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("architecture", CONFIGS)

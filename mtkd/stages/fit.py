@@ -103,6 +103,7 @@ def fit_unit(run: Run, fit: Fit) -> Unit:
         all_processes=True,
         steps=partial(_steps, run, fit),
         disk=weights_size(fit.encoder.encoder) * copies,
+        version=2,  # dropout draws other numbers than in version 1, batches are packed otherwise
     )
 
 
@@ -210,7 +211,9 @@ def _dev_evaluation(
 
 
 def _steps(run: Run, fit: Fit) -> int | None:
-    """Return the number of updates; None before rows that are on the hub have been fetched."""
+    """Return the number of updates; None by `max_tokens`, or before rows of the hub are fetched."""
+    if fit.training.max_tokens is not None:  # it depends on the lengths, and on the order
+        return None
     rows = {}
     for name in fit.tasks:
         (split,) = run.tasks[name].train_splits

@@ -69,6 +69,7 @@ def predictions_unit(
         needs=(place, rows),
         build=partial(_build, run, place, encoder, task, tuple(kinds), fold),
         all_processes=True,
+        version=2,  # sums are taken in another order than in version 1
     )
 
 

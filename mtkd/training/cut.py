@@ -2,8 +2,46 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
+
+from mtkd.training.batch import Batch, make_batch
+from mtkd.training.task import TrainingTask
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """What this process runs at once. share: by which the sum of the rows' losses is multiplied."""
+
+    batch: Batch
+    share: float
+
+
+def cut_to_pieces(
+    task: TrainingTask, rows: NDArray[np.int64], accumulation: int, accelerator: Accelerator
+) -> list[Piece]:
+    """Return this process's part of a batch, in at most `accumulation` pieces, on its device.
+
+    Every row weighs the same and no group of a ranked task is torn, so neither the number of
+    pieces nor that of processes changes the gradient.
+    """
+    groups = task.rows.groups if task.ranked else None
+    pieces = []
+    for part in cut(rows, accumulation, groups):
+        if len(part) == 0:
+            continue
+        mine = cut(part, accelerator.num_processes, groups)[accelerator.process_index]
+        idle = len(mine) == 0  # fewer rows than processes: take part in the reduction with nothing
+        batch = make_batch(task, part[:1] if idle else mine).to(accelerator.device)
+        # processes' gradients are averaged, hence their number
+        pieces.append(Piece(batch, 0.0 if idle else accelerator.num_processes / len(rows)))
+    return pieces
 
 
 def cut(

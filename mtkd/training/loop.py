@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mtkd.batching import epoch_order, steps_per_epoch
+from mtkd.batching import ahead, count_steps, epoch_order
 from mtkd.checkpoint import (
     load_checkpoint,
     load_model_tensors,
@@ -29,7 +29,8 @@ from mtkd.model import MultiTaskModel
 from mtkd.optim import build_optimizer, set_learning_rates
 from mtkd.recipe import TrainingSettings, derive_seed
 from mtkd.training.best import MEAN, BestWeights
-from mtkd.training.cut import cut
+from mtkd.training.compiled import compile_encoder
+from mtkd.training.cut import Piece, cut_to_pieces
 from mtkd.training.journal import Journal
 from mtkd.training.objective import Objective
 from mtkd.training.signals import StopRequests
@@ -102,10 +103,11 @@ def train(
     by_name = {t.task.name: t for t in sorted(tasks, key=lambda t: t.task.name)}
     lengths = {name: t.rows.lengths[t.places] for name, t in by_name.items()}
     groups = {name: t.rows.groups[t.places] for name, t in by_name.items() if t.ranked}
-    steps = sum(steps_per_epoch({name: len(t.places) for name, t in by_name.items()}, settings))
+    steps = count_steps(lengths, settings, seed, groups)
 
     model.to(accelerator.device)
     optimizer = build_optimizer(model, settings)
+    compiled = compile_encoder(model, settings.compile, steps, accelerator.device)
     parallel, optimizer = accelerator.prepare(model, optimizer)
     # Only now: prepare would move the optimiser's step counters to the GPU, one wait each a step.
     progress = _resume(folder / "checkpoint", model, optimizer)
@@ -127,12 +129,22 @@ def train(
             accelerator.wait_for_everyone()  # a launcher ends all processes when the first is gone
             raise Interrupted(f"{title}: saved at step {progress.step} of {steps}")
 
-    with StopRequests() as stop, journal.running(progress.step, progress.epoch, steps):
+    def share_out(
+        item: tuple[str, NDArray[np.int64]],
+    ) -> tuple[str, NDArray[np.int64], list[Piece]]:
+        name, numbers = item
+        rows = by_name[name].places[numbers]
+        return name, rows, cut_to_pieces(by_name[name], rows, settings.accumulation, accelerator)
+
+    with (
+        model.without_padding() if settings.unpad else contextlib.nullcontext(),
+        StopRequests() as stop,
+        journal.running(progress.step, progress.epoch, steps),
+    ):
         while not progress.is_finished(settings):
             order = epoch_order(lengths, settings, seed, progress.epoch, groups)
             model.train()
-            for name, numbers in order[progress.position :]:
-                rows = by_name[name].places[numbers]
+            for name, rows, pieces in ahead(share_out, order[progress.position :]):
                 rate = set_learning_rates(optimizer, progress.step, steps, settings)
                 torch.manual_seed(
                     derive_seed(seed, "dropout", progress.step, accelerator.process_index)
@@ -141,7 +153,7 @@ def train(
                     parallel,
                     optimizer,
                     by_name[name],
-                    rows,
+                    pieces,
                     settings,
                     objective,
                     objective.soft_share(progress.step, steps),
@@ -160,7 +172,9 @@ def train(
                     save()
                     saved_at = time.monotonic()
             journal.flush()
-            _end_epoch(progress, evaluate(model), model, settings, best, journal)
+            with torch.compiler.set_stance("force_eager" if compiled else "default"):
+                found = evaluate(model)  # as any model is scored: not by programs of its own
+            _end_epoch(progress, found, model, settings, best, journal)
             stop_if_asked()
             if (folder / "checkpoint").is_dir():
                 save()  # one from before this epoch would not know of the weights just kept
@@ -178,32 +192,21 @@ def _update(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     task: TrainingTask,
-    rows: NDArray[np.int64],
+    pieces: Sequence[Piece],
     settings: TrainingSettings,
     objective: Objective,
     soft_share: float,
     accelerator: Accelerator,
 ) -> tuple[Tensor, Tensor]:
-    """Take one step on one batch; return its mean loss and the gradient's norm before clipping.
-
-    The batch is cut into `accumulation` pieces, and each piece over the processes; every row
-    weighs the same and no group of a ranked task is torn, so neither changes the gradient.
-    """
+    """Take one step on one batch; return its mean loss and the gradient's norm before clipping."""
     weight = settings.task_weights.get(task.task.name, 1.0)
-    groups = task.rows.groups if task.ranked else None
-    pieces = [p for p in cut(rows, settings.accumulation, groups) if len(p)]
     total = torch.zeros((), device=accelerator.device)
     for number, piece in enumerate(pieces):
-        mine = cut(piece, accelerator.num_processes, groups)[accelerator.process_index]
-        idle = len(mine) == 0  # fewer rows than processes: take part in the reduction with nothing
-        mine = piece[:1] if idle else mine
         last = number == len(pieces) - 1
         with contextlib.nullcontext() if last else accelerator.no_sync(model):
-            inputs = {n: t.to(accelerator.device) for n, t in task.rows.batch(mine).items()}
-            logits = model(task.task.name, **inputs)
-            losses = objective.row_losses(task, mine, logits, soft_share)
-            # processes' gradients are averaged, hence their number
-            loss = losses.sum() * (0.0 if idle else weight * accelerator.num_processes / len(rows))
+            logits = model(task.task.name, **piece.batch.inputs)
+            losses = objective.row_losses(task, piece.batch.targets, logits, soft_share)
+            loss = losses.sum() * (weight * piece.share)
             accelerator.backward(loss)
         total += loss.detach()
     limit = settings.clip_norm if settings.clip_norm is not None else float("inf")

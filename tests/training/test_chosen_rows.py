@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from torch import Tensor
 
 from mtkd.training import Objective, TrainingTask
+from mtkd.training import cut as cut_module
+from mtkd.training.batch import Batch
 from tests.rows import QNLI, RTE, STSB
 from tests.training.small import Small
 
@@ -22,15 +23,13 @@ def test_an_epoch_reads_every_chosen_row_once_and_no_other(
     rows = small.splits[task.name]  # type: ignore[attr-defined]
     chosen = np.flatnonzero(np.arange(len(rows)) % 3 == 2)  # neither the first rows nor a range
     seen: list[int] = []
-    original = Objective.row_losses
+    original = cut_module.make_batch
 
-    def noting(
-        self: Objective, task: TrainingTask, places: NDArray[np.int64], logits: Tensor, share: float
-    ) -> Tensor:
+    def noting(task: TrainingTask, places: NDArray[np.int64]) -> Batch:
         seen.extend(places.tolist())
-        return original(self, task, places, logits, share)
+        return original(task, places)
 
-    monkeypatch.setattr(Objective, "row_losses", noting)
+    monkeypatch.setattr(cut_module, "make_batch", noting)
     given = TrainingTask(task, rows, ranked=task is QNLI)  # type: ignore[arg-type]
     small.fit(tmp_path, tasks=[dataclasses.replace(given, chosen=chosen)], epochs=1,
               objective=Objective(0.0))  # fmt: skip

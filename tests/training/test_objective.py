@@ -16,6 +16,7 @@ from mtkd.examples import PreparedSplit
 from mtkd.soft_labels import SoftTargets
 from mtkd.task import Task
 from mtkd.training import Objective, TrainingTask
+from mtkd.training.batch import make_batch
 from tests.rows import QNLI, RTE, STSB, make_examples, prepare
 from tests.training.small import Small
 
@@ -49,7 +50,13 @@ def losses(
     task: Task, split: PreparedSplit, targets: SoftTargets | None, objective: Objective,
     share: float, logits: Tensor,
 ) -> Tensor:  # fmt: skip
-    return objective.row_losses(TrainingTask(task, split, targets), ROWS, logits, share)
+    return row_losses(objective, TrainingTask(task, split, targets), ROWS, logits, share)
+
+
+def row_losses(
+    objective: Objective, task: TrainingTask, rows: np.ndarray, logits: Tensor, share: float
+) -> Tensor:
+    return objective.row_losses(task, make_batch(task, rows).targets, logits, share)
 
 
 def cross_entropy(place: int, target: list[float], temperature: float = 1.0) -> float:
@@ -149,8 +156,8 @@ def test_ranking_adds_the_choice_among_the_candidates_of_a_question(small: Small
     rows = np.array([0, 1, 3, 2])
     scores = torch.tensor([0.5, -1.0, 2.0, 0.25])
     logits = torch.stack([scores, torch.zeros(4)], dim=1)
-    ranked = Objective().row_losses(TrainingTask(QNLI, split, ranked=True), rows, logits, 0.0)
-    pointwise = Objective().row_losses(TrainingTask(QNLI, split), rows, logits, 0.0)
+    ranked = row_losses(Objective(), TrainingTask(QNLI, split, ranked=True), rows, logits, 0.0)
+    pointwise = row_losses(Objective(), TrainingTask(QNLI, split), rows, logits, 0.0)
     first = -F.log_softmax(scores[:2], dim=0)[0].item()
     second = -F.log_softmax(scores[2:], dim=0)[1].item()
     assert QNLI.labels[0] == QNLI.positive
@@ -168,15 +175,15 @@ def test_a_row_without_gold_is_no_rival_of_the_answers_of_its_question(
     task = TrainingTask(QNLI, split, known, ranked=True)
     pointwise = TrainingTask(QNLI, split, known)
     rows, logits = np.array([0, 1]), torch.tensor([[0.5, 0.0], [9.0, 0.0]])
-    found = Objective().row_losses(task, rows, logits, 0.0)
-    expected = Objective().row_losses(pointwise, rows, logits, 0.0)
+    found = row_losses(Objective(), task, rows, logits, 0.0)
+    expected = row_losses(Objective(), pointwise, rows, logits, 0.0)
     assert found.tolist() == pytest.approx(expected.tolist(), rel=1e-5)
 
 
 def test_a_rows_loss_is_multiplied_by_its_weight(rows: dict[str, PreparedSplit]) -> None:
     plain = TrainingTask(RTE, rows["rte"], soft(Q))
     heavy = dataclasses.replace(plain, weights=np.array([1, 2, 0.5, 0], dtype=np.float32))
-    before = Objective().row_losses(plain, ROWS, LOGITS, 0.5)
-    after = Objective().row_losses(heavy, ROWS, LOGITS, 0.5)
+    before = row_losses(Objective(), plain, ROWS, LOGITS, 0.5)
+    after = row_losses(Objective(), heavy, ROWS, LOGITS, 0.5)
     expected = before * torch.tensor([0.0, 1.0, 0.5, 2.0])  # of rows 3, 0, 2, 1
     torch.testing.assert_close(after, torch.where(expected.isnan(), after, expected))
