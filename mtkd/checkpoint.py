@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mtkd.artifacts import publish, recover
 from mtkd.errors import RunDirError
+from mtkd.sharding import part
 
 
 def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
@@ -58,11 +59,12 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 def load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Put back what `optimizer_tensors` gave; learning rates are the schedule's affair."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         if key.startswith("optimizer."):
             _, index, name = key.split(".", 2)
-            state.setdefault(int(index), {})[name] = tensor
+            state.setdefault(int(index), {})[name] = part(tensor, parameters[int(index)])
     optimizer.load_state_dict(
         {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
     )
@@ -77,4 +79,11 @@ def load_model_tensors(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Put back what `model_tensors` gave; every weight must be there."""
     prefix = "model."
     own = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+    load_weights(model, own)
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Put whole weights into a model, of which this process may hold a part; all must be there."""
+    held = model.state_dict()
+    own = {name: part(t, held[name]) if name in held else t for name, t in weights.items()}
     model.load_state_dict(own, strict=True)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mtkd.errors import RecipeError
+from mtkd.sharding import launcher_plugin
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -42,6 +43,7 @@ def start_accelerator(
     from accelerate import Accelerator, DistributedDataParallelKwargs
     from accelerate.state import AcceleratorState
     from accelerate.tracking import get_available_trackers
+    from accelerate.utils import DistributedType
 
     installed = {str(tracker) for tracker in get_available_trackers()}
     for name in trackers:
@@ -52,13 +54,21 @@ def start_accelerator(
     keep_freed_memory()
     # accelerate keeps the first precision of a process for good; runs here may differ in it
     AcceleratorState._reset_state(reset_partial_state=False)
-    return Accelerator(
-        mixed_precision="bf16" if resolve_precision(precision) == "bf16" else "no",
+    resolved = resolve_precision(precision)
+    sharding = launcher_plugin(resolved)
+    accelerator = Accelerator(
+        mixed_precision="bf16" if resolved == "bf16" else "no",
+        fsdp_plugin=sharding,
         log_with=list(trackers) or None,
         project_dir=folder,
         # a batch of one task leaves the other tasks' heads without gradients
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
+    if sharding is not None and accelerator.num_processes > 1:
+        # on CPUs accelerate would pass over what its launcher was asked for
+        accelerator.state.distributed_type = DistributedType.FSDP
+        accelerator.state.fsdp_plugin = sharding
+    return accelerator
 
 
 def moved(tensor: Tensor, device: torch.device) -> Tensor:

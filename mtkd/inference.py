@@ -16,6 +16,7 @@ from mtkd.errors import RunFailed
 from mtkd.examples import PreparedSplit
 from mtkd.model import MultiTaskModel
 from mtkd.progress import progress_bar
+from mtkd.sharding import is_sharded
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -43,7 +44,9 @@ def predict(
         whose logits come in that order; None for all.
     Raises: RunFailed: when a logit is NaN or infinite, naming the first such row.
     """
-    model.to(accelerator.device).eval()
+    model.eval()
+    if not is_sharded(model):
+        model.to(accelerator.device)
     rows = np.arange(len(split)) if rows is None else rows
     on_cpu = accelerator.device.type == "cpu"
     max_tokens = CPU_TOKENS * torch.get_num_threads() if on_cpu else GPU_TOKENS
@@ -52,7 +55,8 @@ def predict(
             found = _predict(model, task, split, accelerator, progress, rows, max_tokens)
             break
         except torch.OutOfMemoryError:  # the longest rows come first: early, or not at all
-            if max_tokens < split.lengths[rows].max():
+            # of several processes each would cut its own way, and rows would be left out
+            if accelerator.num_processes > 1 or max_tokens < split.lengths[rows].max():
                 raise
         max_tokens //= 2
         torch.cuda.empty_cache()
@@ -89,6 +93,9 @@ def _predict(
         return places, {name: moved(t, accelerator.device) for name, t in batch.items()}
 
     batches = inference_batches(split.lengths[rows], max_tokens)
+    if spare := -len(batches) % accelerator.num_processes:
+        # none may stop early: all parts of a sharded model are needed for every batch
+        batches = batches + batches[-1:] * spare
     mine = batches[accelerator.process_index :: accelerator.num_processes]
     shown = progress is not None and accelerator.is_local_main_process
     found: list[tuple[NDArray[np.int64], Tensor]] = []

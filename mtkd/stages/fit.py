@@ -160,6 +160,7 @@ def _build(run: Run, fit: Fit, folder: Path) -> dict[str, Any]:
         "steps": progress.step,
         "precision": accelerator.mixed_precision,
         "device": str(accelerator.device),
+        "memory": progress.memory,
     }
 
 

@@ -82,7 +82,8 @@ def flat_mapping(prefix: str, content: Mapping[str, Any], leave_out: set[str]) -
 
 def training_settings(settings: TrainingSettings) -> dict[str, Any]:
     """Return those of the loop's settings that can change what is learnt."""
-    return flat("training", settings, _WITHOUT_EFFECT)
+    found = flat("training", settings, _WITHOUT_EFFECT)
+    return found | {"training.batch_size": settings.rows_per_update}  # auto is the paper's
 
 
 def encoder_settings(prefix: str, encoder: EncoderSettings) -> dict[str, Any]:

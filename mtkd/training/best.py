@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from safetensors.torch import load_file, save_file
 
 from mtkd.artifacts import publish
+from mtkd.checkpoint import load_weights
 from mtkd.model import MultiTaskModel
+from mtkd.sharding import whole
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -24,12 +26,13 @@ class BestWeights:
         self._accelerator = accelerator
 
     def keep(self, name: str, model: MultiTaskModel) -> None:
-        """Write the model's weights under `name`."""
-        if self._accelerator.is_main_process:
+        """Write the model's weights under `name`. All processes call this."""
+        main = self._accelerator.is_main_process
+        weights = whole(model.state_dict(), keep=main)
+        if main:
             self._folder.mkdir(parents=True, exist_ok=True)
             partial = self._path(name).with_suffix(".partial")
-            weights = {k: t.detach().cpu().contiguous() for k, t in model.state_dict().items()}
-            save_file(weights, partial)
+            save_file({k: t.detach().cpu().contiguous() for k, t in weights.items()}, partial)
             publish(partial, self._path(name))
 
     def load_into(self, model: MultiTaskModel, name: str = MEAN) -> None:
@@ -38,7 +41,7 @@ class BestWeights:
         The main process has to be done with `keep`; waiting for it is the caller's affair, who
         may be the main process alone.
         """
-        model.load_state_dict(load_file(self._path(name)), strict=True)
+        load_weights(model, load_file(self._path(name)))
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.safetensors"

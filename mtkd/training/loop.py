@@ -26,12 +26,22 @@ from mtkd.checkpoint import (
 )
 from mtkd.errors import Interrupted
 from mtkd.model import MultiTaskModel
-from mtkd.optim import build_optimizer, set_learning_rates
+from mtkd.optim import (
+    DeferredRows,
+    build_optimizer,
+    check_deferred,
+    clip_gradients,
+    defer_rows,
+    set_learning_rates,
+)
 from mtkd.recipe import TrainingSettings, derive_seed
+from mtkd.sharding import gathered, is_sharded, take_back, to_train, update_together, whole
+from mtkd.training.batch import make_batch
 from mtkd.training.best import MEAN, BestWeights
 from mtkd.training.compiled import compile_encoder
 from mtkd.training.cut import Piece, cut_to_pieces
 from mtkd.training.journal import Journal
+from mtkd.training.memory import MemoryPlan, plan_memory
 from mtkd.training.objective import Objective
 from mtkd.training.signals import StopRequests
 from mtkd.training.task import TrainingTask
@@ -70,6 +80,7 @@ class Progress:
     best: dict[str, float] = dataclasses.field(default_factory=dict)  # by task, and MEAN
     epochs_without_better: int = 0
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    memory: dict[str, Any] | None = None  # the plan that the run began with
 
     def is_finished(self, settings: TrainingSettings) -> bool:
         """Return whether all epochs are done, or enough of them without a better score."""
@@ -105,21 +116,51 @@ def train(
     groups = {name: t.rows.groups[t.places] for name, t in by_name.items() if t.ranked}
     steps = count_steps(lengths, settings, seed, groups)
 
-    model.to(accelerator.device)
-    optimizer = build_optimizer(model, settings)
-    compiled = compile_encoder(model, settings.compile, steps, accelerator.device)
-    parallel, optimizer = accelerator.prepare(model, optimizer)
+    trained = to_train(model, accelerator)
+    optimizer = build_optimizer(trained, settings)
+    alone_on_cpu = accelerator.device.type == "cpu" and accelerator.num_processes == 1
+    deferred = defer_rows(trained.encoder, optimizer) if alone_on_cpu else None
+    parallel, optimizer = accelerator.prepare(trained, optimizer)
+    update_together(optimizer)
     # Only now: prepare would move the optimiser's step counters to the GPU, one wait each a step.
-    progress = _resume(folder / "checkpoint", model, optimizer)
+    progress = _resume(folder / "checkpoint", trained, optimizer, deferred)
     if progress.step:
         log.info("%s: goes on from step %d of %d", title, progress.step, steps)
+
+    def forward(task: TrainingTask, rows: NDArray[np.int64]) -> Tensor:
+        batch = make_batch(task, rows).to(accelerator.device)
+        logits = trained(task.task.name, **batch.inputs)  # past `parallel`: nothing is reduced
+        share = objective.soft_share(0, steps)
+        return objective.row_losses(task, batch.targets, logits, share).mean()
+
+    with (
+        _without_padding(trained, settings),
+        deferred.as_they_are() if deferred else contextlib.nullcontext(),
+    ):
+        plan = plan_memory(
+            trained,
+            optimizer,
+            list(by_name.values()),
+            settings,
+            accelerator,
+            forward,
+            title=title,
+            recorded=MemoryPlan(**progress.memory) if progress.memory else None,
+        )
+    settings, progress.memory = plan.apply(settings), dataclasses.asdict(plan)
+    choice = settings.compile if trained is model else "off"  # sharded layers come and go
+    compiled = compile_encoder(trained, choice, steps, accelerator.device)
     best = BestWeights(folder / "kept", accelerator)
     journal = Journal(folder / "log.jsonl", title, by_name, bool(settings.trackers), accelerator)
     saved_at = time.monotonic()
 
     def save() -> None:
-        if accelerator.is_main_process:
-            tensors = model_tensors(model) | optimizer_tensors(optimizer)
+        main = accelerator.is_main_process
+        with deferred.as_they_are() if deferred else contextlib.nullcontext():
+            tensors = whole(model_tensors(trained) | optimizer_tensors(optimizer), keep=main)
+        if deferred:
+            tensors |= deferred.tensors()
+        if main:
             save_checkpoint(folder / "checkpoint", tensors, dataclasses.asdict(progress))
 
     def stop_if_asked() -> None:
@@ -137,13 +178,14 @@ def train(
         return name, rows, cut_to_pieces(by_name[name], rows, settings.accumulation, accelerator)
 
     with (
-        model.without_padding() if settings.unpad else contextlib.nullcontext(),
+        _without_padding(trained, settings),
+        contextlib.closing(deferred) if deferred else contextlib.nullcontext(),
         StopRequests() as stop,
         journal.running(progress.step, progress.epoch, steps),
     ):
         while not progress.is_finished(settings):
             order = epoch_order(lengths, settings, seed, progress.epoch, groups)
-            model.train()
+            trained.train()
             for name, rows, pieces in ahead(share_out, order[progress.position :]):
                 rate = set_learning_rates(optimizer, progress.step, steps, settings)
                 torch.manual_seed(
@@ -168,23 +210,27 @@ def train(
                     journal.flush()
                 if looked or accelerator.num_processes == 1:  # asking all processes costs a sync
                     stop_if_asked()
-                if looked and time.monotonic() - saved_at >= 60 * settings.save_minutes:
+                due = time.monotonic() - saved_at >= 60 * settings.save_minutes
+                if looked and _anywhere(due, accelerator):  # clocks differ, and all have to save
                     save()
                     saved_at = time.monotonic()
             journal.flush()
+            if deferred:
+                deferred.settle()  # so that an evaluation, which looks rows up, leaves no trace
             with torch.compiler.set_stance("force_eager" if compiled else "default"):
-                found = evaluate(model)  # as any model is scored: not by programs of its own
-            _end_epoch(progress, found, model, settings, best, journal)
+                found = evaluate(trained)  # as any model is scored: not by programs of its own
+            _end_epoch(progress, found, trained, settings, best, journal)
             stop_if_asked()
-            if (folder / "checkpoint").is_dir():
+            if _anywhere((folder / "checkpoint").is_dir(), accelerator):
                 save()  # one from before this epoch would not know of the weights just kept
                 saved_at = time.monotonic()
     if progress.epoch < settings.epochs:
         log.info("%s: no better mean score in %d epochs, stops", title, settings.early_stopping)
     if settings.keep == "best":
         accelerator.wait_for_everyone()  # the main process may still be writing them
-        best.load_into(model)
+        best.load_into(trained)
     accelerator.unwrap_model(parallel, keep_fp32_wrapper=False)
+    take_back(model, trained)
     return progress
 
 
@@ -203,26 +249,36 @@ def _update(
     total = torch.zeros((), device=accelerator.device)
     for number, piece in enumerate(pieces):
         last = number == len(pieces) - 1
-        with contextlib.nullcontext() if last else accelerator.no_sync(model):
-            logits = model(task.task.name, **piece.batch.inputs)
+        # sharded, a gradient that waits would be whole on every process
+        apart = not (last or is_sharded(model))
+        with accelerator.no_sync(model) if apart else contextlib.nullcontext():
+            with accelerator.autocast():  # which no wrapper of a sharded model does
+                logits = model(task.task.name, **piece.batch.inputs)
             losses = objective.row_losses(task, piece.batch.targets, logits, soft_share)
             loss = losses.sum() * (weight * piece.share)
             accelerator.backward(loss)
         total += loss.detach()
-    limit = settings.clip_norm if settings.clip_norm is not None else float("inf")
-    norm = accelerator.clip_grad_norm_(model.parameters(), limit)
+    norm = clip_gradients(model.parameters(), settings.clip_norm)
     optimizer.step()
     optimizer.zero_grad()
-    return total, torch.as_tensor(norm).detach()
+    return total, gathered(torch.as_tensor(norm).detach())
 
 
-def _resume(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+def _resume(
+    folder: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    deferred: DeferredRows | None,
+) -> Progress:
     saved = load_checkpoint(folder)
     if saved is None:
         return Progress()
     tensors, state = saved
+    check_deferred(tensors, deferred, folder)
     load_model_tensors(model, tensors)
     load_optimizer_tensors(optimizer, tensors)
+    if deferred is not None:  # last: a look at the weights would give rows updates they had
+        deferred.load(tensors)
     return Progress(**state)
 
 
@@ -256,6 +312,12 @@ def _end_epoch(
     )
     progress.epoch += 1
     progress.position = 0
+
+
+def _without_padding(
+    model: MultiTaskModel, settings: TrainingSettings
+) -> contextlib.AbstractContextManager[None]:
+    return model.without_padding() if settings.unpad else contextlib.nullcontext()
 
 
 def _anywhere(asked: bool, accelerator: Accelerator) -> bool:

@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from mtkd.encoders import load_tokenizer
+from mtkd.errors import Interrupted, RecipeError
 from mtkd.model import MultiTaskModel
 from mtkd.training import Evaluation, Objective
 from mtkd.training import loop as loop_module
-from tests.training.small import Small, same, weights
+from mtkd.training.memory import MemoryPlan
+from tests.training.small import Small, after_step, same, terminate, weights
 
 
 def test_the_same_seed_twice_writes_the_same_bytes(small: Small, tmp_path: Path) -> None:
@@ -77,3 +79,34 @@ def test_an_evaluation_leaves_no_trace_in_training(small: Small, tmp_path: Path)
     plain, _ = small.fit(tmp_path / "plain")
     other, _ = small.fit(tmp_path / "other", evaluate=evaluate)
     assert same(weights(plain), weights(other))
+
+
+def test_the_look_at_memory_leaves_no_trace_in_training(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, _ = small.fit(tmp_path / "looked", epochs=1)
+    monkeypatch.setattr(loop_module, "plan_memory", lambda *_, **__: MemoryPlan(4, 1, False))
+    blind, _ = small.fit(tmp_path / "blind", epochs=1)
+    assert same(weights(looked), weights(blind))
+
+
+def test_little_memory_cuts_batches_and_the_run_goes_on_with_that_plan(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pieces draw other dropout, so a resumed run may not choose anew on a larger machine."""
+    plenty, _ = small.fit(tmp_path / "plenty", dropout=0.0, batch_size="auto")
+    where = "mtkd.training.memory.plan.available_memory"
+    for room in range(200_000, 20_000_000, 50_000):  # the least that it can be cut to fit
+        monkeypatch.setattr(where, lambda *_, room=room: room)
+        try:
+            with after_step(3, terminate), pytest.raises(Interrupted):
+                small.fit(tmp_path / "little", dropout=0.0, batch_size="auto")
+        except RecipeError:
+            continue
+        break
+    monkeypatch.setattr(where, lambda *_: 10**12)
+    little, progress = small.fit(tmp_path / "little", dropout=0.0, batch_size="auto")
+    assert progress.memory["accumulation"] > 1
+    assert progress.memory["batch_size"] == 32
+    for name, tensor in weights(plenty).items():
+        torch.testing.assert_close(weights(little)[name], tensor, rtol=0, atol=1e-5)

@@ -13,6 +13,7 @@ from torch import Tensor
 from mtkd.errors import Interrupted
 from mtkd.model import MultiTaskModel
 from mtkd.training import Evaluation
+from mtkd.training.signals import StopRequests
 from tests.training.small import (
     EPOCHS,
     STEPS_PER_EPOCH,
@@ -94,7 +95,7 @@ def test_a_run_killed_between_an_evaluations_line_and_its_save_logs_it_once(
     small: Small, tmp_path: Path, whole: tuple, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("mtkd.training.loop._anywhere", killed_after(STEPS_PER_EPOCH))
+        patch.setattr("mtkd.training.loop.StopRequests", killed_after(STEPS_PER_EPOCH))
         with pytest.raises(Killed):
             small.fit(tmp_path, keep="best", save_minutes=0, log_every=1)
     assert saved_step(tmp_path) == STEPS_PER_EPOCH
@@ -102,16 +103,22 @@ def test_a_run_killed_between_an_evaluations_line_and_its_save_logs_it_once(
     expect_same(finish(small, tmp_path), whole)
 
 
-def killed_after(calls: int) -> Callable[..., bool]:
+def killed_after(calls: int) -> type[StopRequests]:
     """Stands in for the question whether a signal came, asked after steps and evaluations."""
     left = iter(range(calls))
 
-    def killed(*_: object) -> bool:
-        if next(left, None) is None:
-            raise Killed
-        return False
+    class Killing(StopRequests):
+        @property
+        def asked(self) -> bool:
+            if next(left, None) is None:
+                raise Killed
+            return False
 
-    return killed
+        @asked.setter
+        def asked(self, value: bool) -> None:
+            assert value is False
+
+    return Killing
 
 
 def test_a_signal_saves_the_step_it_fell_into_and_stops(small: Small, tmp_path: Path) -> None:
