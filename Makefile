@@ -2,8 +2,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: demo test lint bench venv clean wheel-check
+.PHONY: demo test lint bench bench-accuracy venv clean wheel-check
 
 demo: venv  ## the whole pipeline on the sample data
 	$(BIN)/mtkd run quickstart
@@ -17,8 +18,15 @@ lint: venv  ## style, types, and the order of the floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: venv  ## the benchmarks; results under benchmarks/results/
-	$(BIN)/python -m benchmarks.run
+bench: $(BENCH_STAMP)  ## beside peers, into benchmarks/results/; on real rows with GLUE=glue_data
+	$(BIN)/python -m benchmarks.run $(if $(GLUE),--glue $(GLUE))
+
+bench-accuracy: $(STAMP)  ## does speed cost accuracy? hours; GLUE=glue_data
+	$(BIN)/python -m benchmarks.accuracy $(or $(GLUE),$(error GLUE=DIR: a glue_data folder))
+
+$(BENCH_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	touch $(BENCH_STAMP)
 
 wheel-check: venv  ## a wheel in an empty environment, used from another directory
 	PYTHON=$(BIN)/python bash .ci/wheel-check

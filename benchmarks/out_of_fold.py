@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.run import RESULTS, machine
+from benchmarks.harness import RESULTS
+from benchmarks.machine import machine
 from mtkd.inspection import inspect_store
 from mtkd.metrics import task_score
 from mtkd.pipeline import carry_out, open_run

@@ -22,7 +22,9 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.run import ENCODER, RESULTS, fresh_model, machine
+from benchmarks.harness import RESULTS
+from benchmarks.machine import machine
+from benchmarks.rows import ENCODER, fresh_model
 from mtkd.devices import start_accelerator
 from mtkd.encoders import load_tokenizer
 from mtkd.examples import PreparedSplit, read_examples, tokenise
@@ -46,7 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = prepare(folder, rows)
-        model, accelerator = fresh_model(), start_accelerator("auto")
+        model, accelerator = fresh_model((TASK.name,)), start_accelerator("auto")
         logits = predict(model, TASK.name, data, accelerator)
         forward, writing = [], []
         for number in range(ROUNDS):

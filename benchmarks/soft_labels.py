@@ -224,7 +224,9 @@ def peak_mb() -> float:
 
 def write(measured: dict[str, Any], rows: int, results: Path) -> None:
     """Write JSON, and Markdown tables of figures against bounds."""
-    from benchmarks.run import machine  # imports torch, in which the processes above have no part
+    from benchmarks.machine import (
+        machine,
+    )  # imports torch, in which the processes above have no part
 
     command = shlex.join(["python", "-m", "benchmarks.soft_labels", "--rows", str(rows)])
     about = {**machine(), "pyarrow": version("pyarrow"), "command": command}

@@ -1,0 +1,1 @@
+"""What mtkd is compared with, used as its own documentation does."""
