@@ -149,14 +149,14 @@ def compare(scores: Mapping[str, Mapping[int, Mapping[str, float]]]) -> Table:
 def difference(values: Sequence[float], default: Sequence[float]) -> tuple[float, float, str]:
     """Return the mean difference, its standard error paired by seed, and whether it is noise.
 
-    Noise: within two standard errors, or smaller than one seed's deviation from another.
+    Noise: within two standard errors. A difference beyond is set against one seed's deviation.
     """
     gaps = [a - b for a, b in zip(values, default, strict=True)]
     mean, error = statistics.fmean(gaps), deviation(gaps) / len(gaps) ** 0.5
     if len(gaps) > 1 and abs(mean) <= 2 * error:
         return mean, error, "yes, 2 standard errors"
     if len(gaps) > 1 and abs(mean) <= max(deviation(values), deviation(default)):
-        return mean, error, "yes, less than the deviation over seeds"
+        return mean, error, "no, though less than the deviation over seeds"
     return mean, error, "NO" if len(gaps) > 1 else "one seed says nothing"
 
 

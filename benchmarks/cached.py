@@ -56,12 +56,12 @@ def soft_labels(rows: TaskRows, teachers: int) -> Joined:
         return Joined(soft, written - started, clock() - written)
 
 
-def cached_steps(rows: TaskRows, soft: SoftTargets | None) -> list[float]:
+def cached_steps(rows: TaskRows, soft: SoftTargets | None, seed: int = 1) -> list[float]:
     """Return the seconds of each step of one epoch but for the first.
 
     Args: soft: None for gold labels alone.
     """
     name = rows.task.name
     with watch_steps() as steps:
-        train_epoch({name: rows}, soft=None if soft is None else {name: soft})
+        train_epoch({name: rows}, soft=None if soft is None else {name: soft}, seed=seed)
     return steps.seconds(math.ceil(len(rows.chosen) / BATCH))

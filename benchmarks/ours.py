@@ -26,15 +26,17 @@ def train_epoch(
     rows: Mapping[str, TaskRows],
     precision: Precision = "auto",
     soft: Mapping[str, SoftTargets] | None = None,
+    seed: int = 1,
 ) -> float:
     """Return the seconds of one multi-task epoch; arguments as of `epoch`."""
-    return epoch(rows, precision, soft)()
+    return epoch(rows, precision, soft, seed)()
 
 
 def epoch(
     rows: Mapping[str, TaskRows],
     precision: Precision = "auto",
     soft: Mapping[str, SoftTargets] | None = None,
+    seed: int = 1,
 ) -> Callable[[], float]:
     """Return what trains for one multi-task epoch, once, and returns its seconds.
 
@@ -59,7 +61,7 @@ def epoch(
                 settings,
                 Objective(0.5 if soft else 0.0),
                 accelerator,
-                seed=1,
+                seed=seed,
                 folder=Path(folder),
                 evaluate=lambda _: Evaluation({"none": 0.0}, {}),
                 title="benchmark",

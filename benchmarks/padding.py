@@ -18,9 +18,8 @@ def measure(options: Options) -> Section:
     return Section(
         title="padding: tokens that are none",
         note=(
-            "One epoch of the same rows in batches of 32. Of a batch every row is padded to the "
-            "longest; what mtkd's model packs away again counts as padding here. "
-            "`bucket_batches`: batches whose rows are sorted by length together."
+            "One epoch of all train rows in batches of 32. Of a batch every row is padded to the "
+            "longest. `bucket_batches`: batches whose rows are sorted by length together."
         ),
         tables=(Table(("batches", "padding"), rows),),
         targets=(Target("padding as mtkd comes", 100 * found[OURS], SHARE, at_least=False,
@@ -34,12 +33,12 @@ OURS, RANDOM, MAXIMUM = "mtkd as it comes", "bucket_batches=0", "padded to 128, 
 
 def padding(folder: Path) -> dict[str, float]:
     """Return padding's share of all tokens, by arm."""
-    from benchmarks.rows import MAX_LENGTH, load_rows
+    from benchmarks.rows import MAX_LENGTH, TASKS
     from mtkd.batching import epoch_order
+    from mtkd.examples import PreparedSplit
     from mtkd.recipe import TrainingSettings
 
-    rows = load_rows(folder)
-    lengths = {name: r.split.lengths for name, r in rows.items()}
+    lengths = {name: PreparedSplit(folder / f"all/{name}.arrow", 0).lengths for name in TASKS}
     real = sum(int(each.sum()) for each in lengths.values())
     found = {}
     for name, settings in (
@@ -48,7 +47,7 @@ def padding(folder: Path) -> dict[str, float]:
     ):
         padded = 0
         for task, numbers in epoch_order(lengths, settings, seed=1, epoch=0):
-            padded += rows[task].split.batch(numbers)["input_ids"].numel()
+            padded += len(numbers) * int(lengths[task][numbers].max())
         found[name] = 1 - real / padded
     found[MAXIMUM] = 1 - real / (MAX_LENGTH * sum(map(len, lengths.values())))
     return found

@@ -92,7 +92,10 @@ def fresh_model(names: tuple[str, ...] = TASKS) -> MultiTaskModel:
 
 
 def prepare(folder: Path, glue: Path | None, each: int) -> dict[str, Any]:
-    """Tokenise at most `each` train rows of every task; return what they are, in words."""
+    """Tokenise at most `each` train rows of every task; return what they are, in words.
+
+    All of them stand beside these, under all/, for what depends on how many there are.
+    """
     from mtkd.encoders import load_tokenizer
     from mtkd.examples import cap, read_examples, tokenise
     from mtkd.recipe import DataSettings
@@ -106,6 +109,8 @@ def prepare(folder: Path, glue: Path | None, each: int) -> dict[str, Any]:
     for name in TASKS:
         examples = cap(read_examples(load_task(name), "train", data), each, SEED)
         infos[name] = tokenise(examples, tokenizer, MAX_LENGTH, folder / f"{name}.arrow")
+        everything = read_examples(load_task(name), "train", data)
+        tokenise(everything, tokenizer, MAX_LENGTH, folder / f"all/{name}.arrow")
     about = {
         "pad": tokenizer.pad_token_id,
         "fingerprints": {name: info.fingerprint for name, info in infos.items()},

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 OURS, WHOLE = "mtkd", "mtkd, tokenising included"
 PIPELINE, PIPELINE_32 = "pipeline", "pipeline, batch_size=32"
+PIPELINE_BEST = "pipeline, bf16, batches of 32 of like length"
 TRAINER, TRAINER_BEST = "Trainer.predict", "Trainer.predict, bf16, batches of 64"
-ARMS = (OURS, WHOLE, PIPELINE, PIPELINE_32, TRAINER, TRAINER_BEST)
+ARMS = (OURS, WHOLE, PIPELINE, PIPELINE_32, PIPELINE_BEST, TRAINER, TRAINER_BEST)
 TEACHERS = 3
 EACH, WARM, QUICK = 250, 32, 4  # rows of each task
 ROUNDS = 2
@@ -80,6 +81,7 @@ def arm_of(arm: str, folder: Path, quick: bool) -> Callable[[], dict[str, float]
         WHOLE: score_whole,
         PIPELINE: lambda rows: pipeline.scorers(rows, batch_size=None),
         PIPELINE_32: lambda rows: pipeline.scorers(rows, batch_size=32),
+        PIPELINE_BEST: lambda rows: pipeline.scorers(rows, batch_size=32, best=True),
         TRAINER: lambda rows: run_glue.scorers(rows, best=False),
         TRAINER_BEST: lambda rows: run_glue.scorers(rows, best=True),
     }[arm]

@@ -5,6 +5,7 @@ TextBrewer. Each arm is a process of its own, asked once a round.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 from collections.abc import Callable
@@ -140,8 +141,10 @@ def distil_arm(arm: str, folder: Path, quick: bool) -> Callable[[], dict[str, fl
     # whole batches, and at least two: a step is timed from the end of the one before
     rows = load_rows(folder, 2 * BATCH if quick else DISTIL_ROWS)["rte"]
     soft = soft_labels(rows, TEACHERS).soft
+    seeds = itertools.count(1)
     run = {
-        DISTIL: lambda r: cached_steps(r, soft),
+        # the order, and with it the batch that is not timed, is another one in each round
+        DISTIL: lambda r: cached_steps(r, soft, next(seeds)),
         BREWER: lambda r: textbrewer.distil_steps(r, TEACHERS, best=False),
         BREWER_BEST: lambda r: textbrewer.distil_steps(r, TEACHERS, best=True),
     }[arm]

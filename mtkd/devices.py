@@ -84,9 +84,22 @@ def keep_freed_memory() -> None:
     A step's activations are asked for and freed again and again; given back each time, every page
     of theirs is cleared by the kernel anew, a tenth of a step on a CPU. Peak memory stays the same.
     """
-    try:
-        libc = ctypes.CDLL("libc.so.6")
-    except OSError:  # not glibc: other libraries keep it by themselves
+    libc = _glibc()
+    if libc is None:  # other libraries keep it by themselves
         return
     libc.mallopt(_M_MMAP_MAX, 0)
     libc.mallopt(_M_TRIM_THRESHOLD, -1)
+
+
+def give_back_freed_memory() -> None:
+    """Give the system back what was freed, so that it counts as available."""
+    libc = _glibc()
+    if libc is not None:
+        libc.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    try:
+        return ctypes.CDLL("libc.so.6")
+    except OSError:
+        return None

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 CPU_TOKENS = 512  # of one forward pass, a thread: what is computed on stays in the core's cache
 GPU_TOKENS = 65_536  # to begin with; halved while it does not fit
+SHARED_GPU_TOKENS = 16_384  # of several processes, which would have to agree on halving
+
+_fits: dict[str, int] = {}  # by device, what was found to fit
 
 
 @torch.no_grad()  # inference mode would mark the buffers of a model that trains on
@@ -49,7 +52,12 @@ def predict(
         model.to(accelerator.device)
     rows = np.arange(len(split)) if rows is None else rows
     on_cpu = accelerator.device.type == "cpu"
-    max_tokens = CPU_TOKENS * torch.get_num_threads() if on_cpu else GPU_TOKENS
+    if on_cpu:
+        max_tokens = CPU_TOKENS * torch.get_num_threads()
+    elif accelerator.num_processes > 1:
+        max_tokens = SHARED_GPU_TOKENS
+    else:
+        max_tokens = _fits.get(str(accelerator.device), GPU_TOKENS)
     while True:
         try:
             found = _predict(model, task, split, accelerator, progress, rows, max_tokens)
@@ -59,6 +67,7 @@ def predict(
             if accelerator.num_processes > 1 or max_tokens < split.lengths[rows].max():
                 raise
         max_tokens //= 2
+        _fits[str(accelerator.device)] = max_tokens
         torch.cuda.empty_cache()
         log.info("%s: scores %d tokens at once, since more do not fit", task, max_tokens)
     if accelerator.num_processes > 1:

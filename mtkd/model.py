@@ -16,7 +16,13 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 from mtkd.encoders import load_encoder, quiet_transformers
 from mtkd.errors import EncoderError, ShapeError
 from mtkd.heads import build_head
-from mtkd.layers import check_unpadded, run_unpadded, use_fast_attention, use_fast_dropout
+from mtkd.layers import (
+    check_unpadded,
+    key_mask,
+    run_unpadded,
+    use_fast_attention,
+    use_fast_dropout,
+)
 from mtkd.recipe import EncoderSettings, HeadSettings, derive_seed
 from mtkd.task import Task
 
@@ -59,7 +65,8 @@ class MultiTaskModel(nn.Module):
             pooler = getattr(self.encoder, "pooler", None)
             pooled = None if pooler is None else pooler(hidden)
         else:
-            output = self.encoder(attention_mask=attention_mask, **inputs)
+            mask = key_mask(self.encoder, attention_mask)
+            output = self.encoder(attention_mask=mask, **inputs)
             hidden, pooled = output.last_hidden_state, getattr(output, "pooler_output", None)
         return self.heads[task](hidden, pooled, attention_mask, segments).float()
 

@@ -72,7 +72,7 @@ def to_train(model: Model, accelerator: Accelerator) -> Model:
 def update_together(optimizer: torch.optim.Optimizer) -> None:
     """Let the optimiser take its sharded weights in lists; torch would take them one by one."""
     for group in optimizer.param_groups:
-        if any(_is_part(parameter) for parameter in group["params"]):
+        if not group.get("fused") and any(_is_part(parameter) for parameter in group["params"]):
             group["foreach"] = True
 
 

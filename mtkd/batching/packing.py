@@ -12,6 +12,8 @@ from mtkd.recipe.schema import TrainingSettings
 
 Rows = NDArray[np.int64]
 
+_WINDOWS = 2  # at least, however small the task
+
 
 def pack(
     lengths: Rows,
@@ -21,7 +23,8 @@ def pack(
 ) -> list[Rows]:
     """Return every row once, in batches: of `batch_size` rows, or of at most `max_tokens`.
 
-    Rows are shuffled, and sorted by length within windows of `bucket_batches` batches.
+    Rows are shuffled, and sorted by length within windows of `bucket_batches` batches, or of
+    half of the task where that is less.
 
     Args: lengths: tokens of every row. groups: the group of each row where rows belong together
         (the candidates of one question): a group lies in one batch unless it is larger than a
@@ -45,7 +48,8 @@ def _sort_within_windows(rows: Rows, lengths: Rows, settings: TrainingSettings) 
     size = settings.rows_per_update
     if settings.max_tokens is not None:
         size = max(1, settings.max_tokens // math.ceil(lengths.mean()))
-    window = size * settings.bucket_batches
+    # of a small task half, or the same rows would meet in every epoch
+    window = max(size, min(size * settings.bucket_batches, math.ceil(len(rows) / _WINDOWS)))
     pieces = [rows[i : i + window] for i in range(0, len(rows), window)]
     return np.concatenate([piece[np.argsort(lengths[piece], kind="stable")] for piece in pieces])
 

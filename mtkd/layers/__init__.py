@@ -1,6 +1,6 @@
 """Layers of an encoder that are put in place of others: the same function, in less time."""
 
-from mtkd.layers.attention import use_fast_attention
+from mtkd.layers.attention import key_mask, use_fast_attention
 from mtkd.layers.dropout import BitDropout, dropout, use_fast_dropout
 from mtkd.layers.unpadded import check_unpadded, run_unpadded
 
@@ -8,6 +8,7 @@ __all__ = [
     "BitDropout",
     "check_unpadded",
     "dropout",
+    "key_mask",
     "run_unpadded",
     "use_fast_attention",
     "use_fast_dropout",

@@ -18,6 +18,8 @@ from mtkd.layers.dropout import dropout as fast_dropout
 from mtkd.layers.unpadded import attend_within_rows
 
 _NAME = "mtkd"
+_LAYERS_SEE_ALL = ("albert", "bert", "camembert", "distilbert", "electra", "ernie", "roberta",
+                   "xlm-roberta")  # fmt: skip
 _VECTOR = 16  # numbers that the processor takes at once; of fewer, torch's softmax is slow
 _SHORT = 128  # tokens up to which products and a softmax are faster than the fused kernel
 
@@ -26,6 +28,25 @@ def use_fast_attention(encoder: PreTrainedModel) -> None:
     """Let `encoder` use `attention` where it uses SDPA through transformers' interface."""
     if encoder.config._attn_implementation == "sdpa" and encoder._supports_attention_backend:
         encoder.set_attn_implementation(_NAME)
+
+
+def key_mask(encoder: PreTrainedModel, attention_mask: Tensor) -> Tensor | None:
+    """Return a mask, (batch, tokens), 1 for real tokens, as `attention` takes it.
+
+    transformers would make it too, but looks in each batch whether there is any padding, for which
+    a GPU has to wait. Here a CPU looks, and a GPU does not.
+
+    Returns: bool, (batch, 1, 1, tokens); None on a CPU where nothing is padded. As it was given for
+        encoders with another attention, or whose layers differ in what they see.
+    """
+    kind = encoder.config.model_type
+    plain = kind in _LAYERS_SEE_ALL and not getattr(encoder.config, "is_decoder", False)
+    if encoder.config._attn_implementation != _NAME or not plain:
+        return attention_mask
+    mask = attention_mask.bool()
+    if mask.device.type == "cpu" and bool(mask.all()):
+        return None
+    return mask[:, None, None, :]
 
 
 def attention(

@@ -22,7 +22,8 @@ def check_unpadded(encoder: PreTrainedModel) -> None:
     """
     kind = encoder.config.model_type
     known = (*_POSITIONS_FROM_0, *_POSITIONS_AFTER_PAD)
-    if kind not in known or encoder.config._attn_implementation != "mtkd":
+    decoder = getattr(encoder.config, "is_decoder", False)
+    if kind not in known or decoder or encoder.config._attn_implementation != "mtkd":
         raise EncoderError(f"training.unpad: a {kind} encoder cannot be run without padding; known "
                            f"are {', '.join(known)}: leave the key out")  # fmt: skip
 

@@ -120,7 +120,8 @@ def _make(run: Run, unit: Unit, cache: Path | None, processes: Processes) -> Non
         try:
             notes = unit.build(staged)
         except UserError:  # nothing to go on from: the same input would fail again
-            _clear_away(staged)
+            if not (staged / "checkpoint").exists():  # hours may be in it
+                _clear_away(staged)
             raise
         except BaseException:
             if processes.main:

@@ -159,6 +159,7 @@ class TrainingOverrides(Settings):
     layer_decay: Annotated[float, Field(gt=0, le=1)] | None = None
     sampling: Sampling | None = None
     max_tokens: Count | None = None
+    unpad: bool | None = None
     bucket_batches: Annotated[int, Field(ge=0)] | None = None
     task_weights: dict[str, Annotated[float, Field(ge=0)]] | None = None
     keep: Literal["best", "last"] | None = None
@@ -320,6 +321,8 @@ def with_overrides(base: TrainingSettings, *overrides: TrainingOverrides) -> Tra
     for override in overrides:
         for key in override.model_fields_set:
             value = getattr(override, key)
+            if key == "batch_size" and value is not None and "max_tokens" not in changes:
+                changes["max_tokens"] = None  # a size given later counts, not the bound before it
             if value is not None or key in _NULLABLE:
                 changes[key] = value
     return base.model_copy(update=changes)

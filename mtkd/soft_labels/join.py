@@ -52,15 +52,17 @@ def join(
         if found != expected:
             raise StoreError(f"{store.path}: its {what} is {found}, the data's {expected}; {mend}")
     wanted = guids if isinstance(guids, pa.Array) else pa.array(list(guids), pa.string())
-    if len(pc.unique(store.guids)) != len(store.guids):
+    places = pc.index_in(wanted, value_set=store.guids)  # of a guid that stands twice, the first
+    joined = np.zeros(len(store.guids), dtype=bool)
+    joined[places.drop_null().to_numpy()] = True
+    if not joined.all() and len(pc.unique(store.guids)) != len(store.guids):
         raise StoreError(f"{store.path}: a guid stands twice; {mend}")
-    places = pc.index_in(wanted, value_set=store.guids)
     if places.null_count:
         first = wanted[int(np.flatnonzero(places.is_null().to_numpy(zero_copy_only=False))[0])]
         raise StoreError(f"{store.path}: no soft label for {places.null_count} rows of the data, "
                          f"first {first}; {mend}")  # fmt: skip
-    extra = store.guids.filter(pc.invert(pc.is_in(store.guids, value_set=wanted)))
-    if len(extra):
+    if not joined.all():
+        extra = store.guids.filter(pa.array(~joined))
         raise StoreError(f"{store.path}: {len(extra)} soft labels for no row of the data, first "
                          f"{pc.min(extra)}; {mend}")  # fmt: skip
     targets = store.targets[places.to_numpy()]

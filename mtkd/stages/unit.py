@@ -13,8 +13,15 @@ from mtkd.encoders import encoder_sha256
 from mtkd.recipe import EncoderSettings, GlueRecipe, TrainingSettings
 from mtkd.task import Task
 
-# settings that change what is seen or when it is saved, and no result
-_WITHOUT_EFFECT = {"log_every", "save_minutes", "trackers"}
+# settings that change what is seen, when it is saved or in what memory it is run, and no result
+# but for rounding and the draws of dropout
+_WITHOUT_EFFECT = {
+    "log_every",
+    "save_minutes",
+    "trackers",
+    "accumulation",
+    "gradient_checkpointing",
+}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,9 +6,9 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -37,12 +37,13 @@ from mtkd.optim import (
 from mtkd.recipe import TrainingSettings, derive_seed
 from mtkd.sharding import gathered, is_sharded, take_back, to_train, update_together, whole
 from mtkd.training.batch import make_batch
-from mtkd.training.best import MEAN, BestWeights
+from mtkd.training.best import BestWeights
 from mtkd.training.compiled import compile_encoder
 from mtkd.training.cut import Piece, cut_to_pieces
 from mtkd.training.journal import Journal
 from mtkd.training.memory import MemoryPlan, plan_memory
 from mtkd.training.objective import Objective
+from mtkd.training.progress import Evaluation, Progress, end_epoch
 from mtkd.training.signals import StopRequests
 from mtkd.training.task import TrainingTask
 
@@ -50,43 +51,6 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class Evaluation:
-    """What an epoch's evaluation found.
-
-    scores: one a task, higher is better. metrics: all of them, by task and split. constant: where
-    the model said the same of every row.
-    """
-
-    scores: Mapping[str, float]
-    metrics: Mapping[str, Mapping[str, float]]
-    constant: tuple[str, ...] = ()
-
-    @property
-    def mean(self) -> float:
-        """Return the mean score over tasks."""
-        return sum(self.scores.values()) / len(self.scores)
-
-
-@dataclasses.dataclass
-class Progress:
-    """Where a run stands: all that a resume needs beside weights and optimiser."""
-
-    epoch: int = 0  # epochs done
-    position: int = 0  # batches done in the current one
-    step: int = 0  # updates done in all
-    best: dict[str, float] = dataclasses.field(default_factory=dict)  # by task, and MEAN
-    epochs_without_better: int = 0
-    history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    memory: dict[str, Any] | None = None  # the plan that the run began with
-
-    def is_finished(self, settings: TrainingSettings) -> bool:
-        """Return whether all epochs are done, or enough of them without a better score."""
-        patience = settings.early_stopping
-        stalled = patience is not None and self.epochs_without_better >= patience
-        return stalled or self.epoch >= settings.epochs
 
 
 def train(
@@ -148,7 +112,8 @@ def train(
             recorded=MemoryPlan(**progress.memory) if progress.memory else None,
         )
     settings, progress.memory = plan.apply(settings), dataclasses.asdict(plan)
-    choice = settings.compile if trained is model else "off"  # sharded layers come and go
+    # sharded layers come and go, and jagged rows have no shape to compile for
+    choice = "off" if trained is not model or settings.unpad else settings.compile
     compiled = compile_encoder(trained, choice, steps, accelerator.device)
     best = BestWeights(folder / "kept", accelerator)
     journal = Journal(folder / "log.jsonl", title, by_name, bool(settings.trackers), accelerator)
@@ -219,7 +184,7 @@ def train(
                 deferred.settle()  # so that an evaluation, which looks rows up, leaves no trace
             with torch.compiler.set_stance("force_eager" if compiled else "default"):
                 found = evaluate(trained)  # as any model is scored: not by programs of its own
-            _end_epoch(progress, found, trained, settings, best, journal)
+            end_epoch(progress, found, trained, settings, best, journal)
             stop_if_asked()
             if _anywhere((folder / "checkpoint").is_dir(), accelerator):
                 save()  # one from before this epoch would not know of the weights just kept
@@ -280,38 +245,6 @@ def _resume(
     if deferred is not None:  # last: a look at the weights would give rows updates they had
         deferred.load(tensors)
     return Progress(**state)
-
-
-def _end_epoch(
-    progress: Progress,
-    evaluation: Evaluation,
-    model: MultiTaskModel,
-    settings: TrainingSettings,
-    best: BestWeights,
-    journal: Journal,
-) -> None:
-    """Keep what is better than before, by mean score and, where asked, by each task's."""
-    scores = {MEAN: evaluation.mean}
-    if settings.keep_best_per_task:
-        scores |= evaluation.scores
-    better = [name for name, score in scores.items() if score > progress.best.get(name, -np.inf)]
-    for name in better:
-        progress.best[name] = scores[name]
-        if settings.keep == "best" or name != MEAN:
-            best.keep(name, model)
-    progress.epochs_without_better = 0 if MEAN in better else progress.epochs_without_better + 1
-    journal.evaluation(progress.step, progress.epoch, evaluation.metrics)
-    progress.history.append(
-        {
-            "epoch": progress.epoch,
-            "step": progress.step,
-            "mean": evaluation.mean,
-            "metrics": {task: dict(m) for task, m in evaluation.metrics.items()},
-            "constant": list(evaluation.constant),
-        }
-    )
-    progress.epoch += 1
-    progress.position = 0
 
 
 def _without_padding(

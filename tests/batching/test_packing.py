@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from itertools import pairwise
+from itertools import chain, combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +80,20 @@ def test_buckets_are_drawn_anew_each_epoch_and_batches_are_in_random_order() -> 
     assert longest != sorted(longest, reverse=True)
     again = epoch_order(lengths, settings(), 7, 0)
     assert all(np.array_equal(a[1], b[1]) for a, b in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize("rows", [300, 600, 5000])
+def test_rows_that_met_seldom_meet_again_in_the_next_epoch(rows: int) -> None:
+    """At the defaults; tasks that fit in one window would have hardly other batches."""
+    lengths = {"rte": np.random.default_rng(2).integers(20, 120, rows)}
+
+    def met(epoch: int) -> set[tuple[int, int]]:
+        order = epoch_order(lengths, TrainingSettings(), 7, epoch)
+        pairs = (combinations(sorted(batch.tolist()), 2) for _, batch in order)
+        return set(chain.from_iterable(pairs))
+
+    first, second = met(0), met(1)
+    assert len(first & second) / len(first) < 0.45
 
 
 @pytest.mark.parametrize("by", [{}, {"max_tokens": 2048}], ids=["batch_size", "max_tokens"])

@@ -11,13 +11,17 @@ import numpy as np
 import pytest
 import torch
 from accelerate.state import AcceleratorState
-from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 
 from mtkd.devices import resolve_precision, start_accelerator
 from mtkd.errors import Interrupted
 from mtkd.inference import predict
 from mtkd.model import build_model
 from mtkd.recipe import EncoderSettings
+from mtkd.training.journal import Journal
 from tests.rows import RTE, make_examples, prepare
 from tests.training.small import Small, after_step, same, small, terminate, weights
 from tests.widening import widen
@@ -120,3 +124,56 @@ def test_a_resumed_run_ends_like_one_that_was_not_stopped(
     for name, weight in weights(whole).items():
         if not name.endswith("key.bias"):  # embeddings' gradients are summed in any order
             torch.testing.assert_close(resumed.state_dict()[name], weight, rtol=0, atol=1e-4)
+
+
+def test_a_step_waits_for_the_device_only_to_log(tiny: Small, tmp_path: Path) -> None:
+    """PyTorch raises at whatever makes the host wait, from the second step to the log's."""
+
+    def forbid(*_: object) -> None:
+        torch.cuda.set_sync_debug_mode("error")
+
+    def allow(*_: object) -> None:
+        torch.cuda.set_sync_debug_mode("default")
+
+    handle = register_optimizer_step_post_hook(forbid)
+    before = Journal.flush
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Journal, "flush", lambda self: (allow(), before(self))[1])
+        try:
+            tiny.fit(tmp_path, epochs=1, log_every=100, precision="bf16")
+        finally:
+            handle.remove()
+            allow()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_without_padding_logits_are_the_same(
+    tiny_encoder: str, tmp_path: Path, precision: str
+) -> None:
+    split = prepare(make_examples(RTE, 23), tiny_encoder, tmp_path / "rte.arrow")
+    model = build_model(EncoderSettings(encoder=tiny_encoder), {"rte": RTE}, {}, 1)
+    widen(model)
+    expected = predict(model, "rte", split, start_accelerator(precision))
+    with model.without_padding():
+        found = predict(model, "rte", split, start_accelerator(precision))
+    np.testing.assert_allclose(found, expected, atol=1e-4 if precision == "fp32" else 0.1)
+
+
+def test_rows_that_do_not_fit_together_are_scored_in_smaller_batches(
+    tiny_encoder: str, tmp_path: Path
+) -> None:
+    split = prepare(make_examples(RTE, 23), tiny_encoder, tmp_path / "rte.arrow")
+    model = build_model(EncoderSettings(encoder=tiny_encoder), {"rte": RTE}, {}, 1)
+    expected = predict(model, "rte", split, start_accelerator("fp32"))
+    forward, sizes = model.forward, []
+
+    def short_of_memory(task: str, segments: torch.Tensor, *rest: object, **inputs: torch.Tensor):
+        sizes.append(segments.numel())
+        if segments.numel() > 100:
+            raise torch.OutOfMemoryError("made up")
+        return forward(task, segments, *rest, **inputs)
+
+    model.forward = short_of_memory  # type: ignore[method-assign]
+    found = predict(model, "rte", split, start_accelerator("fp32"))
+    assert max(sizes) > 100
+    np.testing.assert_allclose(found, expected, atol=1e-4)

@@ -11,7 +11,7 @@ from transformers import BertConfig, BertModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from mtkd.layers import attention as module
-from mtkd.layers import use_fast_attention
+from mtkd.layers import key_mask, use_fast_attention
 from mtkd.layers.attention import attention
 
 
@@ -31,9 +31,11 @@ def padded(tokens: int) -> Tensor:
 
 
 @pytest.mark.parametrize("tokens", [5, 16, 33, 150])
-@pytest.mark.parametrize("with_mask", [False, True])
-def test_values_and_gradients_are_those_of_transformers(tokens: int, with_mask: bool) -> None:
-    mask = padded(tokens) if with_mask else None
+@pytest.mark.parametrize("mask_of", [None, "each query", "all queries"])
+def test_values_and_gradients_are_those_of_transformers(tokens: int, mask_of: str | None) -> None:
+    mask = None if mask_of is None else padded(tokens)
+    if mask is not None and mask_of == "all queries":
+        mask = mask[:, :, :1]
     ours, theirs = tensors(tokens), tensors(tokens)
     found, _ = attention(Layer(), *ours, mask, scaling=8**-0.5)
     expected, _ = sdpa_attention_forward(Layer(), *theirs, mask, scaling=8**-0.5)
@@ -105,3 +107,26 @@ def test_an_encoder_with_another_attention_keeps_it() -> None:
     encoder = small_bert(attn_implementation="eager")
     use_fast_attention(encoder)
     assert encoder.config._attn_implementation == "eager"
+
+
+def test_encoders_whose_layers_see_all_tokens_get_a_mask_of_keys() -> None:
+    encoder = small_bert()
+    use_fast_attention(encoder)
+    mask = torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1]])
+    assert torch.equal(key_mask(encoder, mask), mask.bool()[:, None, None, :])
+    assert key_mask(encoder, mask[1:]) is None
+    encoder.config.model_type = "modernbert"  # layers of its own see a window
+    assert key_mask(encoder, mask) is mask
+    assert key_mask(small_bert(), mask) is mask  # transformers' own attention, as it was
+
+
+def test_pads_are_not_read_whatever_makes_the_mask() -> None:
+    encoder = small_bert()
+    use_fast_attention(encoder)
+    ids = torch.tensor([[3, 4, 5, 6]])
+    mask = torch.tensor([[1, 1, 1, 0]])
+    expected = encoder(ids, attention_mask=mask).last_hidden_state[:, :3]
+    found = encoder(ids, attention_mask=key_mask(encoder, mask)).last_hidden_state[:, :3]
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+    other = encoder(torch.tensor([[3, 4, 5, 9]]), attention_mask=key_mask(encoder, mask))
+    assert torch.equal(other.last_hidden_state[:, :3], found)

@@ -104,11 +104,12 @@ def test_evaluation_and_p_0_pass_through() -> None:
 
 def test_every_dropout_of_a_model_is_replaced_and_no_weight() -> None:
     model = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.2), nn.Sequential(nn.Dropout(0.3))).eval()
-    before = dict(model.state_dict())
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     use_fast_dropout(model)
     found = [m for m in model.modules() if isinstance(m, nn.Dropout)]
     assert [type(m) for m in found] == [BitDropout, BitDropout]
     assert [m.p for m in found] == [0.2, 0.3]
     assert not any(m.training for m in found)
-    assert all(model.state_dict()[name] is not None for name in before)
-    assert model.state_dict().keys() == before.keys()
+    after = model.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())

@@ -18,13 +18,22 @@ import pytest
 from safetensors import SafetensorError
 
 from mtkd.artifacts import read_manifest
-from mtkd.errors import DataError, EncoderError, RunDirError, RunFailed, StoreError
+from mtkd.errors import (
+    DataError,
+    EncoderError,
+    Interrupted,
+    RecipeError,
+    RunDirError,
+    RunFailed,
+    StoreError,
+)
 from mtkd.pipeline import carry_out, open_run, statuses
 from mtkd.pipeline.status import unit_status
 from mtkd.recipe import load_recipe
 from mtkd.soft_labels import read_batches, read_info, write_store
 from mtkd.stages import STAGES, Run
 from tests.carry_out import carried_out
+from tests.training.small import after_step, terminate
 
 
 def sha256(path: Path) -> str:
@@ -288,6 +297,34 @@ def test_the_time_of_an_interrupted_attempt_counts(
     manifest = read_manifest(run.folder / "refined" / "uncased-0.1")
     assert manifest is not None
     assert manifest.seconds > 0.7
+
+
+def test_a_refusal_at_resume_leaves_the_checkpoint(
+    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when another program has taken the memory by then."""
+    overrides = ("tasks=[rte]", "teachers.tasks=[rte]", "teachers.select.by=[rte]")
+    where = "mtkd.training.memory.plan.available_memory"
+    with after_step(2, terminate), pytest.raises(Interrupted):
+        carried_out(tiny_recipe, tmp_path / "tiny", *overrides, last="refine")
+    (checkpoint,) = (tmp_path / "tiny").rglob("checkpoint")
+    with monkeypatch.context() as patched:
+        patched.setattr(where, lambda *_: 1000)
+        with pytest.raises(RecipeError, match="available"):
+            carried_out(tiny_recipe, tmp_path / "tiny", *overrides, last="refine")
+    assert json.loads((checkpoint / "state.json").read_text())["step"] == 2
+    run = carried_out(tiny_recipe, tmp_path / "tiny", *overrides, last="refine")
+    assert read_manifest(run.folder / "refined" / "uncased-0.1") is not None
+
+
+def test_a_refusal_before_the_first_step_leaves_nothing(
+    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mtkd.training.memory.plan.available_memory", lambda *_: 1000)
+    with pytest.raises(RecipeError, match=r"training\.batch_size=\d+: the longest batch"):
+        carried_out(tiny_recipe, tmp_path / "tiny", "tasks=[rte]", "teachers.tasks=[rte]",
+                    "teachers.select.by=[rte]", last="refine")  # fmt: skip
+    assert not list((tmp_path / "tiny").rglob("*refined*"))
 
 
 def test_a_directory_of_another_recipe_is_refused(copied_run: Run, tiny_recipe: Path) -> None:

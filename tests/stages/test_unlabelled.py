@@ -56,6 +56,22 @@ def test_the_student_sees_all_train_rows_and_the_trusted_ones(folds_run: Run) ->
     np.testing.assert_array_equal(task.soft.targets[48:], store.targets)
 
 
+def test_gold_rows_weigh_1_and_the_others_what_the_recipe_says(
+    folds_recipe: Path, folds_run: Run
+) -> None:
+    for given, expected in (("0.5", np.full(30, 0.5)), ("confidence", None)):
+        recipe = load_recipe(str(folds_recipe), [f"soft_labels.unlabelled.weight={given}"])
+        run = open_run(recipe, folds_run.folder)
+        task = training_task(run, recipe.student.encoder, "rte", ranked=False, temperature=1.0,
+                             unlabelled=True, fold=None)  # fmt: skip
+        assert task.weights is not None
+        assert task.soft is not None
+        sure = task.soft.targets[48:].max(axis=1)
+        assert (sure < 1).all()
+        np.testing.assert_array_equal(task.weights[:48], 1)
+        np.testing.assert_allclose(task.weights[48:], sure if expected is None else expected)
+
+
 def test_every_trusted_row_is_in_an_epoch_of_the_student_and_none_in_the_baselines(
     folds_run: Run,
 ) -> None:

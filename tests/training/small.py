@@ -22,7 +22,7 @@ from mtkd.model import MultiTaskModel, build_model
 from mtkd.recipe import EncoderSettings, HeadSettings, TrainingSettings
 from mtkd.soft_labels import SoftTargets
 from mtkd.training import Evaluation, Objective, TrainingTask, train
-from mtkd.training.loop import Progress
+from mtkd.training.progress import Progress
 from tests.rows import QNLI, RTE, STSB, make_examples, prepare
 
 ROWS = {"rte": 13, "stsb": 9, "qnli": 10}  # batches of 4 end in one of 1, of 1 and of 2 rows

@@ -18,7 +18,7 @@ from mtkd.devices import start_accelerator
 from mtkd.errors import Interrupted
 from mtkd.model import MultiTaskModel
 from mtkd.training.best import BestWeights
-from mtkd.training.loop import Progress
+from mtkd.training.progress import Progress
 from tests.training.small import Small, after_step, small, terminate, weights
 
 OPTIONS = {

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+from mtkd.devices import give_back_freed_memory
+
 
 def available_memory(device: torch.device, processes: int = 1) -> int:
     """Return the bytes that this process may still take on `device`.
@@ -20,6 +22,7 @@ def available_memory(device: torch.device, processes: int = 1) -> int:
         return unused + held
     import psutil
 
+    give_back_freed_memory()  # of an earlier training in this process
     limits = [int(psutil.virtual_memory().available)]
     contained = container_memory()
     if contained is not None:
@@ -43,10 +46,10 @@ def container_memory(
     for line in membership.read_text("utf-8").splitlines():
         number, controllers, path = line.split(":", 2)
         if number == "0":
-            top, names = root, ("memory.max", "memory.current", "inactive_file")
+            top, names = root, ("memory.max", "memory.current", "")
         elif "memory" in controllers.split(","):
             top = root / "memory"
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_")
         else:
             continue
         group = Path(path.lstrip("/"))
@@ -54,7 +57,7 @@ def container_memory(
     return min((n for n in left if n is not None), default=None)
 
 
-def _left(folder: Path, limit: str, usage: str, reclaimable: str) -> int | None:
+def _left(folder: Path, limit: str, usage: str, prefix: str) -> int | None:
     try:
         most = (folder / limit).read_text("utf-8").strip()
         used = int((folder / usage).read_text("utf-8"))
@@ -64,5 +67,6 @@ def _left(folder: Path, limit: str, usage: str, reclaimable: str) -> int | None:
     if most == "max":
         return None
     # files read lately are counted as used, and given up when memory is asked for
-    cached = dict(line.split() for line in stat.splitlines()).get(reclaimable, "0")
-    return max(0, int(most) - used + int(cached))
+    counts = dict(line.split() for line in stat.splitlines())
+    cached = sum(int(counts.get(f"{prefix}{kind}_file", 0)) for kind in ("active", "inactive"))
+    return max(0, int(most) - used + cached)

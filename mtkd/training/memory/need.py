@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from mtkd.model import MultiTaskModel
 from mtkd.training.checkpointing import set_checkpointing
@@ -63,8 +63,12 @@ def undisturbed(model: MultiTaskModel, device: torch.device) -> Iterator[None]:
 
 
 def fixed_bytes(model: MultiTaskModel, optimizer: torch.optim.Optimizer) -> Fixed:
-    """Return what gradients and the optimiser will add; a resumed one has its state already."""
-    trained = [p for p in model.parameters() if p.requires_grad]
+    """Return what gradients and the optimiser will add; a resumed one has its state already.
+
+    A table that is updated by the row has its state already too, and gradients of few rows.
+    """
+    by_row = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding) and m.sparse}
+    trained = [p for p in model.parameters() if p.requires_grad and id(p) not in by_row]
     weights = sum(p.numel() for p in trained)
     there = sum(_size(t) for state in optimizer.state.values() for t in state.values())
     return Fixed(

@@ -86,6 +86,9 @@ def plan_memory(
     settings = settings if recorded is None else recorded.apply(settings)
     set_checkpointing(model, settings.gradient_checkpointing)
     if is_sharded(model):
+        if automatic:
+            raise RecipeError(f"{title}: training.batch_size=auto does not know what sharded "
+                              "weights leave; set batch_size and accumulation")  # fmt: skip
         log.info("%s: weights are sharded, so memory is not looked at beforehand", title)
         return _plan(settings)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import BertConfig, BertModel
 
+from mtkd.devices import keep_freed_memory
 from mtkd.model import MultiTaskModel
 from mtkd.optim import build_optimizer
 from mtkd.recipe import TrainingSettings
@@ -76,6 +77,7 @@ def is_checkpointing(model: MultiTaskModel) -> bool:
 
 def compare(checkpointing: bool) -> tuple[float, float]:
     """Return the bytes estimated for a step, and those that the process grew by in two of them."""
+    keep_freed_memory()  # as in any training
     rows, task = 48, made_up_task([64] * 40 + [50] * 8)
     model = made_up_model(width=256, layers=4)
     optimizer = build_optimizer(model, TrainingSettings())

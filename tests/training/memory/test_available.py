@@ -8,6 +8,7 @@ import psutil
 import pytest
 import torch
 
+from mtkd.devices import keep_freed_memory
 from mtkd.training.memory import available as module
 from mtkd.training.memory.available import available_memory, container_memory
 
@@ -15,12 +16,15 @@ from mtkd.training.memory.available import available_memory, container_memory
 def group(folder: Path, limit: str, used: int, cached: int, version: int = 2) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     names = {
-        2: ("memory.max", "memory.current", "inactive_file"),
-        1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        2: ("memory.max", "memory.current", ""),
+        1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
     }[version]
     (folder / names[0]).write_text(f"{limit}\n")
     (folder / names[1]).write_text(f"{used}\n")
-    (folder / "memory.stat").write_text(f"anon 5\n{names[2]} {cached}\n")
+    read_once, read_again = cached // 3, cached - cached // 3
+    (folder / "memory.stat").write_text(
+        f"anon 5\n{names[2]}inactive_file {read_once}\n{names[2]}active_file {read_again}\n"
+    )
 
 
 def member(folder: Path, line: str) -> Path:
@@ -64,6 +68,19 @@ def test_a_container_bounds_what_the_machine_has(monkeypatch):
     assert available_memory(torch.device("cpu")) == 1000
     monkeypatch.setattr(module, "container_memory", lambda: None)
     assert 0 < available_memory(torch.device("cpu")) <= machine
+
+
+def test_what_an_earlier_training_freed_counts_as_available(monkeypatch):
+    keep_freed_memory()
+    monkeypatch.setattr(module, "container_memory", lambda: None)
+    blocks = [torch.ones(250_000) for _ in range(300)]  # 300 MB
+    last = torch.ones(1000)  # above them on the heap
+    taken = psutil.Process().memory_info().rss
+    blocks.clear()
+    assert psutil.Process().memory_info().rss > taken - 100e6  # kept
+    available_memory(torch.device("cpu"))
+    assert psutil.Process().memory_info().rss < taken - 200e6
+    assert last.sum() == 1000
 
 
 @pytest.mark.parametrize(("local", "share"), [(None, 250), ("2", 500)])

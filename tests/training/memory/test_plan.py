@@ -193,11 +193,16 @@ def test_sharded_weights_are_not_looked_at(caplog, monkeypatch):
     def never(*_: object) -> None:
         raise AssertionError("a step was run")
 
-    model, settings = made_up_model("long", "short"), TrainingSettings(batch_size="auto")
+    model, settings = made_up_model("long", "short"), TrainingSettings(batch_size=8)
     with caplog.at_level(logging.INFO):
         found = plan_memory(
             model, build_optimizer(model, settings), TASKS, settings,
             accelerator(), never, title="student",
         )  # fmt: skip
-    assert found == MemoryPlan(32, 1, False)
+    assert found == MemoryPlan(8, 1, False)
     assert "not looked at" in caplog.text
+    with pytest.raises(RecipeError, match="batch_size=auto does not know"):
+        plan_memory(
+            model, build_optimizer(model, settings), TASKS, TrainingSettings(batch_size="auto"),
+            accelerator(), never, title="student",
+        )  # fmt: skip

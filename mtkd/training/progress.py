@@ -1,0 +1,83 @@
+"""Where a run stands, and what an epoch's evaluation makes of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mtkd.model import MultiTaskModel
+from mtkd.recipe import TrainingSettings
+from mtkd.training.best import MEAN, BestWeights
+from mtkd.training.journal import Journal
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What an epoch's evaluation found.
+
+    scores: one a task, higher is better. metrics: all of them, by task and split. constant: where
+    the model said the same of every row.
+    """
+
+    scores: Mapping[str, float]
+    metrics: Mapping[str, Mapping[str, float]]
+    constant: tuple[str, ...] = ()
+
+    @property
+    def mean(self) -> float:
+        """Return the mean score over tasks."""
+        return sum(self.scores.values()) / len(self.scores)
+
+
+@dataclasses.dataclass
+class Progress:
+    """Where a run stands: all that a resume needs beside weights and optimiser."""
+
+    epoch: int = 0  # epochs done
+    position: int = 0  # batches done in the current one
+    step: int = 0  # updates done in all
+    best: dict[str, float] = dataclasses.field(default_factory=dict)  # by task, and MEAN
+    epochs_without_better: int = 0
+    history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    memory: dict[str, Any] | None = None  # the plan that the run began with
+
+    def is_finished(self, settings: TrainingSettings) -> bool:
+        """Return whether all epochs are done, or enough of them without a better score."""
+        patience = settings.early_stopping
+        stalled = patience is not None and self.epochs_without_better >= patience
+        return stalled or self.epoch >= settings.epochs
+
+
+def end_epoch(
+    progress: Progress,
+    evaluation: Evaluation,
+    model: MultiTaskModel,
+    settings: TrainingSettings,
+    best: BestWeights,
+    journal: Journal,
+) -> None:
+    """Keep what is better than before, by mean score and, where asked, by each task's."""
+    scores = {MEAN: evaluation.mean}
+    if settings.keep_best_per_task:
+        scores |= evaluation.scores
+    better = [name for name, score in scores.items() if score > progress.best.get(name, -np.inf)]
+    for name in better:
+        progress.best[name] = scores[name]
+        if settings.keep == "best" or name != MEAN:
+            best.keep(name, model)
+    progress.epochs_without_better = 0 if MEAN in better else progress.epochs_without_better + 1
+    journal.evaluation(progress.step, progress.epoch, evaluation.metrics)
+    progress.history.append(
+        {
+            "epoch": progress.epoch,
+            "step": progress.step,
+            "mean": evaluation.mean,
+            "metrics": {task: dict(m) for task, m in evaluation.metrics.items()},
+            "constant": list(evaluation.constant),
+        }
+    )
+    progress.epoch += 1
+    progress.position = 0
