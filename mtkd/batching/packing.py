@@ -12,8 +12,6 @@ from mtkd.recipe.schema import TrainingSettings
 
 Rows = NDArray[np.int64]
 
-_WINDOWS = 2  # at least, however small the task
-
 
 def pack(
     lengths: Rows,
@@ -23,8 +21,8 @@ def pack(
 ) -> list[Rows]:
     """Return every row once, in batches: of `batch_size` rows, or of at most `max_tokens`.
 
-    Rows are shuffled, and sorted by length within windows of `bucket_batches` batches, or of
-    half of the task where that is less.
+    Rows are shuffled, and within windows of `bucket_batches` batches sorted by length, but for half
+    a batch up or down: in a task of one window the same rows would meet in every epoch.
 
     Args: lengths: tokens of every row. groups: the group of each row where rows belong together
         (the candidates of one question): a group lies in one batch unless it is larger than a
@@ -33,7 +31,7 @@ def pack(
     rows = rng.permutation(len(lengths))
     tokens = lengths if groups is None else _longest_of_group(lengths, groups)
     if settings.bucket_batches > 1:
-        rows = _sort_within_windows(rows, tokens, settings)
+        rows = _sort_within_windows(rows, tokens, settings, rng)
     if groups is not None:
         rows = _keep_together(rows, groups)
     if settings.max_tokens is not None:
@@ -44,14 +42,24 @@ def pack(
     return np.split(rows, _cuts_between_groups(groups[rows], settings.rows_per_update))
 
 
-def _sort_within_windows(rows: Rows, lengths: Rows, settings: TrainingSettings) -> Rows:
+def _sort_within_windows(
+    rows: Rows, lengths: Rows, settings: TrainingSettings, rng: np.random.Generator
+) -> Rows:
     size = settings.rows_per_update
     if settings.max_tokens is not None:
         size = max(1, settings.max_tokens // math.ceil(lengths.mean()))
-    # of a small task half, or the same rows would meet in every epoch
-    window = max(size, min(size * settings.bucket_batches, math.ceil(len(rows) / _WINDOWS)))
+    window = size * settings.bucket_batches
     pieces = [rows[i : i + window] for i in range(0, len(rows), window)]
-    return np.concatenate([piece[np.argsort(lengths[piece], kind="stable")] for piece in pieces])
+    return np.concatenate(
+        [_nearly_sorted(piece, lengths[piece], size / 2, rng) for piece in pieces]
+    )
+
+
+def _nearly_sorted(rows: Rows, lengths: Rows, places: float, rng: np.random.Generator) -> Rows:
+    """Sort by length, each row then moved by up to `places`, at random."""
+    ordered = rows[np.argsort(lengths, kind="stable")]
+    moved = np.arange(len(rows)) + rng.uniform(-places, places, len(rows))
+    return ordered[np.argsort(moved, kind="stable")]
 
 
 def _longest_of_group(lengths: Rows, groups: Rows) -> Rows:

@@ -93,7 +93,7 @@ def test_rows_that_met_seldom_meet_again_in_the_next_epoch(rows: int) -> None:
         return set(chain.from_iterable(pairs))
 
     first, second = met(0), met(1)
-    assert len(first & second) / len(first) < 0.45
+    assert len(first & second) / len(first) < 0.6
 
 
 @pytest.mark.parametrize("by", [{}, {"max_tokens": 2048}], ids=["batch_size", "max_tokens"])
