@@ -1,4 +1,4 @@
-"""A batch has the tokens of the rows asked for, wherever in the file, or in which file, they lie."""
+"""A batch has the tokens of the rows asked for, wherever in which file they lie."""
 
 from __future__ import annotations
 
