@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 def _plain_name(name: str) -> str:
@@ -36,6 +36,10 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Switch = Annotated[  # YAML reads a bare on or off as true or false
+    Literal["auto", "on", "off"],
+    BeforeValidator(lambda value: ("on" if value else "off") if isinstance(value, bool) else value),
+]
 
 PAPER_BATCH = 32  # rows an update in MT-DNN
 
@@ -128,7 +132,7 @@ class TrainingSettings(Settings):
     max_tokens: Count | None = None  # an update, padding included, in place of batch_size
     bucket_batches: Annotated[int, Field(ge=0)] = 64  # batches sorted by length together; 0: none
     unpad: bool = False  # rows one after another with no padding, by flash attention on a GPU
-    compile: Literal["auto", "on", "off"] = "auto"  # the encoder, by torch.compile
+    compile: Switch = "auto"  # the encoder, by torch.compile
     task_weights: dict[str, Annotated[float, Field(ge=0)]] = {}
     keep: Literal["best", "last"] = "best"  # by mean dev score
     keep_best_per_task: bool = False

@@ -311,3 +311,8 @@ def test_the_readmes_own_recipe_is_one(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(next(block for block in blocks if "name: mine" in block))
     plan_tasks(load_recipe(str(path)))
+
+
+@pytest.mark.parametrize(("written", "meant"), [("on", "on"), ("off", "off"), ("auto", "auto")])
+def test_a_bare_on_or_off_is_what_it_says_though_yaml_reads_a_truth(written, meant):
+    assert load_recipe("quickstart", [f"training.compile={written}"]).training.compile == meant
