@@ -1,9 +1,12 @@
-"""What commands print: tables on stdout, logs on stderr."""
+"""What commands print: tables on stdout, logs on stderr; text from data cannot forge either."""
 
 from __future__ import annotations
 
 import logging
 import sys
+from typing import Literal
+
+from mtkd.shown import printable
 
 _FILE_WIDTH = 200  # a pipe or file has no width of its own, and folding would break lines up there
 _BLOCK_WIDTH = 100  # of blocks, which fit it and hold texts that have to be folded
@@ -11,7 +14,7 @@ _BLOCK_WIDTH = 100  # of blocks, which fit it and hold texts that have to be fol
 
 def print_block(title: str, header: list[str], rows: list[list[str]]) -> None:
     """Print a heading, and a table where there is one."""
-    print(title)
+    print(_lines(title))
     if header:
         print_table(header, rows, _BLOCK_WIDTH)
 
@@ -29,9 +32,10 @@ def print_table(header: list[str], rows: list[list[str]], file_width: int = _FIL
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for i, title in enumerate(header):
         numeric = i > 0 and all(_is_number(row[i]) for row in rows)
-        table.add_column(title, justify="right" if numeric else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        table.add_column(Text(printable(title)), justify=justify, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # as text: cells are no markup
+        table.add_row(*(Text(_lines(cell)) for cell in row))  # as text: cells are no markup
     Console(width=None if sys.stdout.isatty() else file_width).print(table)
 
 
@@ -41,10 +45,23 @@ def log_to_stderr(level: int) -> None:
     from rich.logging import RichHandler
 
     handler = RichHandler(console=Console(stderr=True), show_path=False, log_time_format="%H:%M:%S")
+    handler.setFormatter(_PrintableFormatter())
     logger = logging.getLogger("mtkd")
     logger.handlers = [handler]
     logger.setLevel(level)
     logger.propagate = False
+
+
+class _PrintableFormatter(logging.Formatter):
+    """At the handler, so that no caller can forget it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
+def _lines(text: str) -> str:
+    """Return a text whose lines were made here, and so need no indent, as it may be printed."""
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def _is_number(cell: str) -> bool:

@@ -57,6 +57,8 @@ def format_faults(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """
     wants: dict[tuple[str, str], list[str]] = {}  # (path, what was found) -> what was expected
     for fault in error.errors(include_url=False):
+        if fault["type"] == "too_short" and len(fault["input"]) >= fault["ctx"]["min_length"]:
+            continue  # entries with a fault of their own are not counted, and told of above
         place = _locate(fault["loc"], model)
         want, found = _describe(fault, place)
         wants.setdefault((place.path, found), []).append(want)

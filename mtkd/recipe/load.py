@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from importlib.resources import files
@@ -10,15 +9,16 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import OmegaConf
 from pydantic import ValidationError
-from yaml import YAMLError
 
 from mtkd.artifacts import write_file
 from mtkd.errors import RecipeError, did_you_mean
 from mtkd.recipe.faults import format_faults
+from mtkd.recipe.references import ReferenceFault, resolve
 from mtkd.recipe.schema import GlueRecipe
+from mtkd.recipe.yaml_file import YamlFault, parse_value, read_yaml
+from mtkd.shown import is_plain, printable, reason, shown
 
 RUN_RECIPE = "recipe.yaml"  # in a run directory: the recipe with its overrides applied
 _SCHEMAS = {"glue": GlueRecipe}
@@ -38,12 +38,22 @@ def load_recipe(source: str, overrides: Sequence[str] = ()) -> GlueRecipe:
         overrides: "key=value" with dots for nesting, e.g. "teachers.candidates.0.dropout=0.2".
     Raises: RecipeError: naming every unknown key, wrong value and bad override at once.
     """
-    tree, where = _read(source)
+    try:
+        file, where = _locate(source)
+    except OSError as error:  # a name of 300 characters, or a folder that is closed to us
+        raise RecipeError(f"{source}: cannot be looked for: {error.strerror}") from error
+    tree = read_yaml(file, where, RecipeError)
     faults = [fault for text in overrides if (fault := _override(tree, text))]
-    content = _to_plain(tree, where)
+    try:
+        content = resolve(tree)
+    except ReferenceFault as fault:
+        faults.append(str(fault))
+        raise RecipeError("\n".join([f"{where}: {len(faults)} fault(s)", *faults])) from fault
     kind = content.get("kind", "glue")
     if not isinstance(kind, str) or kind not in _SCHEMAS:
-        raise RecipeError(f"{where}: kind: expected one of {', '.join(_SCHEMAS)}, found {kind!r}")
+        raise RecipeError(
+            f"{where}: kind: expected one of {', '.join(_SCHEMAS)}, found {shown(kind)}"
+        )
     schema = _SCHEMAS[kind]
     try:
         # strict, or `learning_rate: true` would be 1.0; as JSON, whose lists are tuples
@@ -60,21 +70,6 @@ def save_recipe(recipe: GlueRecipe, folder: Path) -> None:
     """Write the recipe, overrides included, to `folder`/recipe.yaml; whole or not at all."""
     text = OmegaConf.to_yaml(OmegaConf.create(recipe.model_dump(mode="json", exclude_unset=True)))
     write_file(folder / RUN_RECIPE, text.encode())
-
-
-def _read(source: str) -> tuple[DictConfig, str]:
-    file, where = _locate(source)
-    try:
-        text = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{where}: cannot be read: {error}") from error
-    try:
-        tree = OmegaConf.load(io.StringIO(text))
-    except (YAMLError, OmegaConfBaseException, OSError) as error:  # OSError: a number, not keys
-        raise RecipeError(f"{where}: not valid YAML: {error}") from error
-    if not isinstance(tree, DictConfig):
-        raise RecipeError(f"{where}: expected keys and values, found a list")
-    return tree, where
 
 
 def _locate(source: str) -> tuple[Traversable, str]:
@@ -96,59 +91,46 @@ def _locate(source: str) -> tuple[Traversable, str]:
     )
 
 
-def _override(tree: DictConfig, text: str) -> str | None:
+def _override(tree: dict[str, Any], text: str) -> str | None:
     """Apply one "key=value"; return what is wrong with it, if anything is."""
     key, equals, value = text.partition("=")
-    if not equals or not all(key.split(".")):
-        return f"{text}: expected key=value"
+    if not equals or not all(key.split(".")) or not is_plain(key):
+        return f"{printable(text)}: expected key=value"
     try:
-        parsed = OmegaConf.from_dotlist([f"value={value}"]).value
-    except (YAMLError, OmegaConfBaseException) as error:
-        return f"{key}: cannot read the value {value!r}: {str(error).splitlines()[0]}"
-    try:
-        return _set(tree, key, parsed)
-    except OmegaConfBaseException as error:  # on the way there: an interpolation to nowhere
-        return f"{key}: {str(error).splitlines()[0]}"
+        return _set(tree, key, parse_value(value))
+    except YamlFault as fault:
+        return f"{key}: cannot read the value {shown(value)}: {reason(fault)}"
 
 
-def _set(tree: DictConfig, key: str, value: Any) -> str | None:
+def _set(tree: dict[str, Any], key: str, value: Any) -> str | None:
     """Put a value at a dotted key, making what is missing on the way; return what is wrong."""
     *parents, last = key.split(".")
     node: Any = tree
     for depth, part in enumerate(parents):
         step = ".".join(parents[: depth + 1])
-        if isinstance(node, ListConfig):
+        if isinstance(node, list):
             if fault := _position_fault(node, part):
                 return f"{step}: {fault}"
             node = node[int(part)]
             continue
-        if not isinstance(node, DictConfig):
+        if not isinstance(node, dict):
             return f"{step}: nothing can be set below a single value"
         if node.get(part) is None:
             node[part] = {}
         node = node[part]
-    if isinstance(node, ListConfig):
+    if isinstance(node, list):
         if fault := _position_fault(node, last):
             return f"{key}: {fault}"
         node[int(last)] = value
-    elif isinstance(node, DictConfig):
+    elif isinstance(node, dict):
         node[last] = value
     else:
         return f"{key}: nothing can be set below a single value"
     return None
 
 
-def _position_fault(entries: ListConfig, position: str) -> str | None:
+def _position_fault(entries: list[Any], position: str) -> str | None:
     if position.isdecimal() and int(position) < len(entries):
         return None
     places = f" (0 to {len(entries) - 1})" if len(entries) else ""
     return f"no such position; the list has {len(entries)}{places}"
-
-
-def _to_plain(tree: DictConfig, where: str) -> dict[str, Any]:
-    try:
-        plain = OmegaConf.to_container(tree, resolve=True)
-    except OmegaConfBaseException as error:
-        raise RecipeError(f"{where}: {str(error).splitlines()[0]}") from error
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}

@@ -6,32 +6,39 @@ a recipe lists only where it departs from them. Unknown keys are refused.
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from mtkd.recipe.names import Line, Place, folder_key, name_fault, twins
+from mtkd.recipe.save_every import SaveInterval, check_save_every, parse_save_every
+
+_RESERVED = (
+    "majority",
+    "ensemble",
+    "student",
+    "baseline",
+    "student_finetuned",
+    "baseline_finetuned",
+)
 
 
-def _plain_name(name: str) -> str:
-    reserved = {
-        "majority",
-        "ensemble",
-        "student",
-        "baseline",
-        "student_finetuned",
-        "baseline_finetuned",
-    }
-    if name != PurePath(name).name or name.startswith(".") or len(name) > 80:
-        raise ValueError("a name becomes a folder: no '/', no leading '.', at most 80 characters")
-    if name != name.strip() or not name.isprintable() or name.endswith((".json", ".zip")):
-        raise ValueError("a name becomes a folder: no space at its ends, no control characters, "
-                         "not ending in .json or .zip")  # fmt: skip
-    if name in reserved:
-        raise ValueError(f"'{name}' is one of mtkd's own names ({', '.join(sorted(reserved))})")
+def _folder_name(name: str) -> str:
+    if fault := name_fault(name):
+        raise ValueError(f"a name becomes a folder: {fault}")
+    if folder_key(name) in _RESERVED:
+        raise ValueError(f"'{name}' is one of mtkd's own names ({', '.join(sorted(_RESERVED))})")
     return name
 
 
-Name = Annotated[str, Field(min_length=1), AfterValidator(_plain_name)]
+Name = Annotated[str, Field(min_length=1), AfterValidator(_folder_name)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -72,7 +79,7 @@ class DataSettings(Settings):
     """Where rows come from and how long they may be."""
 
     source: Literal["sample", "directory", "hub"] = "directory"
-    root: str | None = None
+    root: Place | None = None
     max_rows: MaxRows = MaxRows()
     max_length: Annotated[int, Field(ge=8)] = 512  # word pieces
 
@@ -96,7 +103,7 @@ class Sampling(Settings):
         "proportional", "sqrt", "power", "annealed", "round_robin", "main_auxiliary"
     ] = "proportional"
     sampling_exponent: Share | None = None
-    main: str | None = None
+    main: Line | None = None
     ratio: Positive | None = None
 
     @model_validator(mode="after")
@@ -138,13 +145,19 @@ class TrainingSettings(Settings):
     keep_best_per_task: bool = False
     early_stopping: Count | None = None  # epochs without a better mean dev score
     trackers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ()
-    save_minutes: Annotated[float, Field(ge=0)] = 5.0  # between saves of a resumable state
+    # between saves of a resumable state: "N steps" or "N minutes"
+    save_every: Annotated[str, BeforeValidator(check_save_every)] = "5 minutes"
     log_every: Count = 10  # steps
 
     @property
     def rows_per_update(self) -> int:
         """Return `batch_size` as a number, which does not depend on the machine's memory."""
         return PAPER_BATCH if self.batch_size == "auto" else self.batch_size
+
+    @property
+    def save_interval(self) -> SaveInterval:
+        """Return `save_every` as numbers."""
+        return parse_save_every(self.save_every)
 
 
 class TrainingOverrides(Settings):
@@ -174,7 +187,7 @@ class TrainingOverrides(Settings):
 class EncoderSettings(Settings):
     """An encoder and how it is set up before training."""
 
-    encoder: Annotated[str, Field(min_length=1)]  # hub id, directory or bundled:NAME
+    encoder: Place  # hub id, directory or bundled:NAME
     dropout: Dropout | None = None  # of the encoder's layers; None: as in its own config
     layers: Count | None = None  # keep the first so many layers; None: all
 
@@ -192,7 +205,7 @@ class Select(Settings):
     the ensemble's score highest (Caruana et al. 2004), so that teachers that differ are preferred.
     """
 
-    by: tuple[str, ...] = ()
+    by: tuple[Line, ...] = ()
     keep: Count = 3
     method: Literal["best", "greedy"] = "best"
 
@@ -201,10 +214,10 @@ class Teachers(Settings):
     """Candidates, how they are trained and chosen, and the tasks that get soft labels."""
 
     candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)]
-    tasks: Annotated[tuple[str, ...], Field(min_length=1)]
+    tasks: Annotated[tuple[Line, ...], Field(min_length=1)]
     refine: bool = True
     select: Select = Select()
-    heads: dict[str, HeadSettings] = {}
+    heads: dict[Line, HeadSettings] = {}
     training: TrainingOverrides = TrainingOverrides()
     finetune_training: TrainingOverrides = TrainingOverrides()  # of `teach`, on top of `training`
 
@@ -213,7 +226,10 @@ class Teachers(Settings):
         names = [c.name for c in self.candidates]
         if twice := sorted({n for n in names if names.count(n) > 1}):
             raise ValueError(f"two candidates are named {', '.join(twice)}")
-        if own := sorted({"folds", "select"} & {*names}):
+        if alike := twins(names):
+            raise ValueError(f"candidates {', '.join(alike)} would share a folder on macOS or "
+                             "Windows; name them apart")  # fmt: skip
+        if own := sorted(name for name in names if folder_key(name) in {"folds", "select"}):
             raise ValueError(f"a candidate cannot be named {', '.join(own)}: predictions/ has a "
                              "folder of that name for something else")  # fmt: skip
         if self.select.keep > len(names):
@@ -230,7 +246,7 @@ class Unlabelled(Settings):
     as `weight` mean anything.
     """
 
-    files: dict[str, str] = {}  # task -> file with its text columns; else the card's
+    files: dict[Line, Place] = {}  # task -> file with its text columns; else the card's
     threshold: Share = 0.0  # rows whose most probable class is less probable are left out
     max_per_class: Count | None = None  # the most confident rows of each class, this many
     weight: Positive | Literal["confidence"] = 1.0  # of a row's loss; its largest probability
@@ -249,17 +265,17 @@ class SoftLabels(Settings):
     calibrate: bool = False  # fit each teacher's own temperature on dev, before combining
     folds: Annotated[int, Field(ge=2, le=100)] | None = None  # score train rows out of fold
     unlabelled: Unlabelled | None = None
-    imported: dict[str, str] = {}  # task -> store made by `mtkd import-soft-labels`, or a folder
+    imported: dict[Line, Place] = {}  # task -> store made by `mtkd import-soft-labels`, or a folder
 
 
 class Student(EncoderSettings):
     """The multi-task student, and the baseline that differs from it by gold labels alone."""
 
     # trained together; None: all of the recipe's tasks
-    tasks: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    tasks: Annotated[tuple[Line, ...], Field(min_length=1)] | None = None
     distill_weight: Share | None = None  # share of the soft loss; None means 0.5, unless annealed
     anneal: bool = False  # BAM: the share of the soft loss falls from 1 to 0
-    heads: dict[str, HeadSettings] = {}
+    heads: dict[Line, HeadSettings] = {}
     training: TrainingOverrides = TrainingOverrides()
     finetune: bool = False  # afterwards, one copy a task
     finetune_training: TrainingOverrides = TrainingOverrides()  # on top of `training`
@@ -286,7 +302,7 @@ class GlueRecipe(Settings):
     description: str = ""
     kind: Literal["glue"] = "glue"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
-    tasks: Annotated[tuple[str, ...], Field(min_length=1)]  # names of cards, or paths to cards
+    tasks: Annotated[tuple[Place, ...], Field(min_length=1)]  # names of cards, or paths to cards
     data: DataSettings = DataSettings()
     teachers: Teachers | None = None
     soft_labels: SoftLabels = SoftLabels()
@@ -323,10 +339,10 @@ def with_overrides(base: TrainingSettings, *overrides: TrainingOverrides) -> Tra
     """
     changes: dict[str, object] = {}
     for override in overrides:
+        if override.batch_size is not None:
+            changes["max_tokens"] = None  # a size given later counts, not the bound before it
         for key in override.model_fields_set:
             value = getattr(override, key)
-            if key == "batch_size" and value is not None and "max_tokens" not in changes:
-                changes["max_tokens"] = None  # a size given later counts, not the bound before it
             if value is not None or key in _NULLABLE:
                 changes[key] = value
     return base.model_copy(update=changes)

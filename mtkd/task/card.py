@@ -176,7 +176,7 @@ class Task(Settings):
         if not {"texts", "label"} <= info.data.keys():
             return files
         texts, label = info.data["texts"], info.data["label"]
-        faults = []
+        faults = [checks.twins_fault(files, "the splits")]
         for split, file in files.items():
             wanted = [file.column(name) for name in texts]
             wanted += [file.column(label)] if file.labelled else []
@@ -196,7 +196,10 @@ class Task(Settings):
     def _check_hub(cls, hub: HubSource | None, info: ValidationInfo) -> HubSource | None:
         if hub is not None and {"texts", "label"} <= info.data.keys():
             columns = (*info.data["texts"], info.data["label"])
-            checks.refuse(checks.columns_fault(hub.columns, columns))
+            checks.refuse(
+                checks.columns_fault(hub.columns, columns),
+                checks.twins_fault(_splits(info.data.get("files", {}), hub), "the splits"),
+            )
         return hub
 
     @field_validator("submission")
@@ -208,7 +211,8 @@ class Task(Settings):
             return submission
         splits = _splits(info.data["files"], info.data["hub"])
         count = len(info.data["labels"])
-        faults = [checks.repeated([part.file for part in submission], "the file")]
+        names = [part.file for part in submission]
+        faults = [checks.repeated(names, "the file"), checks.twins_fault(names, "the files")]
         for part in submission:
             found = []
             if part.split not in splits:

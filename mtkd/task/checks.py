@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import PurePosixPath
 
 from mtkd.errors import did_you_mean
+from mtkd.recipe.names import twins
 from mtkd.recipe.schema import HeadSettings
 
 METRICS = {
@@ -55,6 +56,12 @@ def metrics_fault(kind: str, metrics: Sequence[str], has_positive: bool) -> str 
     if "f1" in metrics and not has_positive:
         return "f1 needs `positive`, the label it is the F1 of"
     return repeated(metrics, "the metric")
+
+
+def twins_fault(names: Iterable[str], what: str) -> str | None:
+    """Names of files that macOS and Windows take for one."""
+    alike = twins(names)
+    return f"{what} {alike[0]} would share a file on macOS or Windows" if alike else None
 
 
 def columns_fault(renamed: Iterable[str], columns: Collection[str]) -> str | None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
-from yaml import YAMLError
 
 from mtkd.errors import CardError, did_you_mean
 from mtkd.recipe.faults import format_faults
+from mtkd.recipe.references import ReferenceFault, resolve
+from mtkd.recipe.yaml_file import read_yaml
 from mtkd.task.card import Task
 
 
@@ -29,29 +28,27 @@ def load_task(source: str | Path) -> Task:
     """
     if str(source) in task_names():
         card = files("mtkd.tasks") / f"{source}.yaml"
-        return _check(_parse(card.read_bytes(), str(source)), str(source))
+        return _check(_parse(card, str(source)), str(source))
     path = Path(source)
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError as error:  # a name of 300 characters, or a folder that is closed to us
+        raise CardError(f"{source}: cannot be looked for: {error.strerror}") from error
+    if not found:
         names = task_names()
         hint = did_you_mean(str(source), names)
         raise CardError(
             f"{source}: no such task or card{hint}{'' if hint else ';'} "
             f"built in: {', '.join(names)}; for a task of your own give the path to its card"
         )
-    return _check(_parse(path.read_bytes(), str(path)), str(path), path.parent)
+    return _check(_parse(path, str(path)), str(path), path.parent)
 
 
-def _parse(content: bytes, where: str) -> dict[str, object]:
+def _parse(card: Traversable, where: str) -> dict[str, object]:
     try:
-        tree = OmegaConf.load(io.StringIO(content.decode("utf-8")))
-        plain = OmegaConf.to_container(tree, resolve=True)
-    except UnicodeDecodeError as error:
-        raise CardError(f"{where}: expected UTF-8 text, found {error}") from error
-    except (YAMLError, OmegaConfBaseException, OSError) as error:
-        raise CardError(f"{where}: not valid YAML: {error}") from error
-    if not isinstance(tree, DictConfig) or not isinstance(plain, dict):
-        raise CardError(f"{where}: expected keys and values, found something else")
-    return {str(key): value for key, value in plain.items()}
+        return resolve(read_yaml(card, where, CardError))
+    except ReferenceFault as fault:
+        raise CardError(f"{where}: {fault}") from fault
 
 
 def _check(content: dict[str, object], where: str, folder: Path | None = None) -> Task:

@@ -14,6 +14,7 @@ from mtkd.recipe import (
     TrainingSettings,
     with_overrides,
 )
+from mtkd.recipe.names import twins
 from mtkd.task.card import Task, TaskFile, head_fault
 from mtkd.task.load import load_task, task_names
 from mtkd.task.names import FILE_TYPES
@@ -44,6 +45,8 @@ def plan_tasks(recipe: GlueRecipe) -> tuple[GlueRecipe, dict[str, Task]]:
             faults.append(f"tasks: {task.name} has {len(task.train_splits)} train splits; put "
                           "their rows into one")  # fmt: skip
         tasks[task.name] = task
+    faults.extend(f"tasks: {alike} would share a folder on macOS or Windows; rename one"
+                  for alike in twins(tasks))  # fmt: skip
     for task in tasks.values():
         if task.head_of is not None and task.head_of not in tasks:
             faults.append(f"tasks: {task.name} is predicted by the head of {task.head_of}: "

@@ -106,10 +106,16 @@ def test_a_fault_between_keys_stands_at_their_model():
     assert faults(DataSettings, source="hub", root="r") == [line.removeprefix("data: ")]
 
 
+def test_an_entry_that_is_wrong_is_not_said_to_be_missing_too():
+    lines = faults(GlueRecipe, name="a", tasks=["x" * 300], student={"encoder": "e"})
+    assert len(lines) == 1
+    assert lines[0].startswith("tasks.0: ")
+
+
 def test_all_faults_come_together():
     lines = faults(GlueRecipe, name="a/b", task=["rte"], student={}, training={"epochs": "x"})
     assert lines == [
-        "name: a name becomes a folder: no '/', no leading '.', at most 80 characters",
+        "name: a name becomes a folder: no '/'; found 'a/b'",
         "tasks: required, but missing",
         "student.encoder: required, but missing",
         "training.epochs: expected an integer, found 'x'",

@@ -136,7 +136,8 @@ def test_a_whole_part_is_replaced_not_merged(recipe):
     ("override", "start"),
     [
         ("tasks=[rte", "tasks: cannot read the value '[rte': "),
-        ("name=${nothing}", "name: cannot read the value '${nothing}': "),
+        ("name=${nothing}", "name: ${nothing}: there is no key nothing"),
+        ("name=${oc.env:HOME}", "name: cannot read the value '${oc.env:HOME}': line 1: "),
         ("name=@", "name: cannot read the value '@': "),
     ],
 )
@@ -200,12 +201,12 @@ def test_a_key_given_twice_is_refused(more, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\xff\xfe", "cannot be read: 'utf-8' codec"),
+        (b"\xff\xfe", "expected UTF-8 text, found 'utf-8' codec"),
         (b"a: [", "not valid YAML"),
         (b"5", "not valid YAML"),
         (b"[1]", "expected keys and values, found a list"),
         (b"a: !!python/object/apply:os.getcwd []\n", "not valid YAML"),
-        (b"a: ${nowhere}\n", "Interpolation key 'nowhere' not found"),
+        (b"a: ${nowhere}\n", "a: ${nowhere}: there is no key nowhere"),
         (b"", "name: required, but missing"),
         (b"kind: [glue]\n", "kind: expected one of glue, found ['glue']"),
         (b"kind: gleu\n", "kind: expected one of glue, found 'gleu'"),

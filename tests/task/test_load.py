@@ -59,11 +59,11 @@ def test_every_fault_is_named_with_the_card(tmp_path):
     [
         (CARD + "name: pets2\n", "duplicate key name"),
         ("labels: [a", "not valid YAML"),
-        ("- 1\n", "expected keys and values, found something else"),
+        ("- 1\n", "line 1: expected keys and values, found a list"),
         ("5", "not valid YAML"),
         ("", "required, but missing"),
         ("!!python/object/apply:os.getcwd []\n", "not valid YAML"),
-        ("title: ${nowhere}\n", "not valid YAML"),
+        ("title: ${nowhere}\n", r"title: \$\{nowhere\}: there is no key nowhere"),
         (b"title: caf\xe9\n", "expected UTF-8"),
         ("1: 2\n", "1: unknown key"),
     ],

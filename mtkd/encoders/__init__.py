@@ -1,0 +1,31 @@
+"""Encoders: where they come from, what is looked at before they are loaded, and loading them."""
+
+from mtkd.encoders.load import (
+    configure,
+    load_encoder,
+    load_tokenizer,
+    max_positions,
+    quiet_transformers,
+)
+from mtkd.encoders.places import (
+    encoder_folder,
+    encoder_sha256,
+    encoder_slug,
+    length_settings,
+    tokenizer_sha256,
+    weights_size,
+)
+
+__all__ = [
+    "configure",
+    "encoder_folder",
+    "encoder_sha256",
+    "encoder_slug",
+    "length_settings",
+    "load_encoder",
+    "load_tokenizer",
+    "max_positions",
+    "quiet_transformers",
+    "tokenizer_sha256",
+    "weights_size",
+]
