@@ -103,23 +103,25 @@ def _cuts_by_tokens(lengths: Rows, max_tokens: int, groups: Rows | None) -> list
     A row that is longer is a batch of its own. Rows of a group stand together and stay so, unless
     the group alone is too large.
     """
+    tokens = lengths.tolist()  # of a million rows, an array's own max takes seconds
     cuts: list[int] = []
     begin = longest = 0
-    for start, end in _blocks(lengths, max_tokens, groups):
-        longest = max(longest, int(lengths[start:end].max()))
+    for start, end in _blocks(tokens, max_tokens, groups):
+        own = max(tokens[start:end])
+        longest = max(longest, own)
         if start > begin and (end - begin) * longest > max_tokens:
             cuts.append(start)
-            begin, longest = start, int(lengths[start:end].max())
+            begin, longest = start, own
     return cuts
 
 
-def _blocks(lengths: Rows, max_tokens: int, groups: Rows | None) -> list[tuple[int, int]]:
+def _blocks(tokens: list[int], max_tokens: int, groups: Rows | None) -> list[tuple[int, int]]:
     """Return (start, end) of rows that may not be torn."""
     if groups is None:
-        return [(i, i + 1) for i in range(len(lengths))]
-    edges = [0, *(np.flatnonzero(np.diff(groups)) + 1), len(groups)]
+        return [(i, i + 1) for i in range(len(tokens))]
+    edges = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(groups)]
     blocks: list[tuple[int, int]] = []
     for start, end in pairwise(edges):
-        too_large = (end - start) * int(lengths[start:end].max()) > max_tokens
+        too_large = (end - start) * max(tokens[start:end]) > max_tokens
         blocks += [(i, i + 1) for i in range(start, end)] if too_large else [(start, end)]
     return blocks

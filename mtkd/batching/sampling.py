@@ -17,18 +17,32 @@ def batches_per_task(
     Args: available: batches that hold each of a task's rows once.
     Returns: counts; their sum is that of `available`, but for main_auxiliary. A task never gets
         none. Counts are shares rounded by largest remainder, not drawn, so they do not scatter.
-    Raises: DataError: a task has no rows. RecipeError: main_auxiliary without its main task.
+    Raises: DataError: a task has no rows. RecipeError: main_auxiliary without its main task, or a
+        task that is never drawn, whose head would stay as it was made.
     """
     tasks = sorted(available)
     if empty := [task for task in tasks if available[task] < 1]:
         raise DataError(f"{', '.join(empty)}: no rows to train on; leave it out of tasks")
-    total = sum(available.values())
+    counts = _shared_out({task: available[task] for task in tasks}, sampling, epoch, epochs)
+    if never := [task for task in tasks if counts.get(task, 0) < 1]:
+        raise RecipeError(
+            f"training.sampling: strategy {sampling.strategy} draws no batch of {', '.join(never)} "
+            f"in epoch {epoch + 1}, of {sum(counts.values())} batches in all; take another "
+            "strategy or exponent, or leave it out of tasks"
+        )
+    return counts
+
+
+def _shared_out(
+    available: Mapping[str, int], sampling: Sampling, epoch: int, epochs: int
+) -> dict[str, int]:
     if sampling.strategy == "proportional":
-        return {task: available[task] for task in tasks}
+        return dict(available)
     if sampling.strategy == "main_auxiliary":
         return _main_and_auxiliary(available, sampling)
     exponent = _exponent(sampling, epoch, epochs)
-    return _apportion({task: available[task] ** exponent for task in tasks}, total)
+    shares = {task: count**exponent for task, count in available.items()}
+    return _apportion(shares, sum(available.values()))
 
 
 def _exponent(sampling: Sampling, epoch: int, epochs: int) -> float:

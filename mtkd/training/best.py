@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safetensors.torch import load_file, save_file
-
 from mtkd.artifacts import publish
-from mtkd.checkpoint import load_weights
+from mtkd.checkpoint import load_tensors, load_weights, save_tensors
 from mtkd.model import MultiTaskModel
 from mtkd.sharding import whole
 
@@ -32,7 +30,7 @@ class BestWeights:
         if main:
             self._folder.mkdir(parents=True, exist_ok=True)
             partial = self._path(name).with_suffix(".partial")
-            save_file({k: t.detach().cpu().contiguous() for k, t in weights.items()}, partial)
+            save_tensors(partial, weights)
             publish(partial, self._path(name))
 
     def load_into(self, model: MultiTaskModel, name: str = MEAN) -> None:
@@ -41,7 +39,7 @@ class BestWeights:
         The main process has to be done with `keep`; waiting for it is the caller's affair, who
         may be the main process alone.
         """
-        load_weights(model, load_file(self._path(name)))
+        load_weights(model, load_tensors(self._path(name)))
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.safetensors"

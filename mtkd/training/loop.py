@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,26 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mtkd.batching import ahead, count_steps, epoch_order
-from mtkd.checkpoint import (
-    load_checkpoint,
-    load_model_tensors,
-    load_optimizer_tensors,
-    model_tensors,
-    optimizer_tensors,
-    save_checkpoint,
-)
 from mtkd.errors import Interrupted
 from mtkd.model import MultiTaskModel
-from mtkd.optim import (
-    DeferredRows,
-    build_optimizer,
-    check_deferred,
-    clip_gradients,
-    defer_rows,
-    set_learning_rates,
-)
+from mtkd.optim import build_optimizer, clip_gradients, defer_rows, set_learning_rates
 from mtkd.recipe import TrainingSettings, derive_seed
-from mtkd.sharding import gathered, is_sharded, take_back, to_train, update_together, whole
+from mtkd.sharding import gathered, is_sharded, take_back, to_train, update_together
 from mtkd.training.batch import make_batch
 from mtkd.training.best import BestWeights
 from mtkd.training.compiled import compile_encoder
@@ -45,7 +29,9 @@ from mtkd.training.memory import MemoryPlan, plan_memory
 from mtkd.training.objective import Objective
 from mtkd.training.progress import Evaluation, Progress, end_epoch
 from mtkd.training.signals import StopRequests
+from mtkd.training.state import SavedState, anywhere
 from mtkd.training.task import TrainingTask
+from mtkd.training.watch import check_heads, check_weights, head_prints
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -67,18 +53,20 @@ def train(
 ) -> Progress:
     """Train `model` in place on all tasks at once; it ends with the weights to be kept.
 
-    The state is saved in `folder` every `save_minutes` and at SIGINT or SIGTERM. Called again with
+    The state is saved in `folder` as `save_every` says and at SIGINT or SIGTERM. Called again with
     the same arguments it goes on from there and ends with the same weights, since the order of
     batches and dropout follow from `seed` and the number of the update.
 
     Args: evaluate: scores the model on dev; called after each epoch. title: for bar and log.
     Returns: the best scores, and the history of evaluations.
-    Raises: Diverged: a loss is NaN or infinite. Interrupted: after a signal, once saved.
+    Raises: Diverged: a loss, gradient or weight is NaN or infinite. RunFailed: no head moves.
+        RecipeError: every task weighs 0, or memory does not suffice. Interrupted: after a signal,
+        once saved.
     """
     by_name = {t.task.name: t for t in sorted(tasks, key=lambda t: t.task.name)}
     lengths = {name: t.rows.lengths[t.places] for name, t in by_name.items()}
     groups = {name: t.rows.groups[t.places] for name, t in by_name.items() if t.ranked}
-    steps = count_steps(lengths, settings, seed, groups)
+    check_weights(list(by_name), settings, title)
 
     trained = to_train(model, accelerator)
     optimizer = build_optimizer(trained, settings)
@@ -87,9 +75,14 @@ def train(
     parallel, optimizer = accelerator.prepare(trained, optimizer)
     update_together(optimizer)
     # Only now: prepare would move the optimiser's step counters to the GPU, one wait each a step.
-    progress = _resume(folder / "checkpoint", trained, optimizer, deferred)
+    state = SavedState(folder / "checkpoint", trained, optimizer, deferred, accelerator,
+                       settings.save_interval)  # fmt: skip
+    progress = state.load()
+    steps = progress.steps = progress.steps or count_steps(lengths, settings, seed, groups)
     if progress.step:
         log.info("%s: goes on from step %d of %d", title, progress.step, steps)
+    else:
+        progress.heads = head_prints(trained)
 
     def forward(task: TrainingTask, rows: NDArray[np.int64]) -> Tensor:
         batch = make_batch(task, rows).to(accelerator.device)
@@ -117,20 +110,17 @@ def train(
     compiled = compile_encoder(trained, choice, steps, accelerator.device)
     best = BestWeights(folder / "kept", accelerator)
     journal = Journal(folder / "log.jsonl", title, by_name, bool(settings.trackers), accelerator)
-    saved_at = time.monotonic()
+    state.start_clock()
 
     def save() -> None:
-        main = accelerator.is_main_process
-        with deferred.as_they_are() if deferred else contextlib.nullcontext():
-            tensors = whole(model_tensors(trained) | optimizer_tensors(optimizer), keep=main)
-        if deferred:
-            tensors |= deferred.tensors()
-        if main:
-            save_checkpoint(folder / "checkpoint", tensors, dataclasses.asdict(progress))
+        journal.flush()  # nothing after a NaN may take the place of the last good state
+        state.save(progress, title)
+
+    def watch_heads() -> None:
+        check_heads(progress.heads, trained, optimizer, progress.updates, settings, title)
 
     def stop_if_asked() -> None:
-        if _anywhere(stop.asked, accelerator):
-            journal.flush()
+        if anywhere(stop.asked, accelerator):
             save()
             accelerator.wait_for_everyone()  # a launcher ends all processes when the first is gone
             raise Interrupted(f"{title}: saved at step {progress.step} of {steps}")
@@ -168,6 +158,7 @@ def train(
                 )
                 progress.step += 1
                 progress.position += 1
+                progress.updates[name] = progress.updates.get(name, 0) + 1
                 line = {"step": progress.step, "epoch": progress.epoch, "task": name, "lr": rate}
                 journal.record(line, rows, loss, norm)
                 looked = progress.step % settings.log_every == 0
@@ -175,20 +166,21 @@ def train(
                     journal.flush()
                 if looked or accelerator.num_processes == 1:  # asking all processes costs a sync
                     stop_if_asked()
-                due = time.monotonic() - saved_at >= 60 * settings.save_minutes
-                if looked and _anywhere(due, accelerator):  # clocks differ, and all have to save
+                if state.is_due(progress.step, looked):
                     save()
-                    saved_at = time.monotonic()
             journal.flush()
+            if progress.epoch == 0:
+                watch_heads()
             if deferred:
                 deferred.settle()  # so that an evaluation, which looks rows up, leaves no trace
             with torch.compiler.set_stance("force_eager" if compiled else "default"):
                 found = evaluate(trained)  # as any model is scored: not by programs of its own
             end_epoch(progress, found, trained, settings, best, journal)
             stop_if_asked()
-            if _anywhere((folder / "checkpoint").is_dir(), accelerator):
+            if state.exists():
                 save()  # one from before this epoch would not know of the weights just kept
-                saved_at = time.monotonic()
+    if progress.epoch > 1:
+        watch_heads()
     if progress.epoch < settings.epochs:
         log.info("%s: no better mean score in %d epochs, stops", title, settings.early_stopping)
     if settings.keep == "best":
@@ -229,32 +221,7 @@ def _update(
     return total, gathered(torch.as_tensor(norm).detach())
 
 
-def _resume(
-    folder: Path,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    deferred: DeferredRows | None,
-) -> Progress:
-    saved = load_checkpoint(folder)
-    if saved is None:
-        return Progress()
-    tensors, state = saved
-    check_deferred(tensors, deferred, folder)
-    load_model_tensors(model, tensors)
-    load_optimizer_tensors(optimizer, tensors)
-    if deferred is not None:  # last: a look at the weights would give rows updates they had
-        deferred.load(tensors)
-    return Progress(**state)
-
-
 def _without_padding(
     model: MultiTaskModel, settings: TrainingSettings
 ) -> contextlib.AbstractContextManager[None]:
     return model.without_padding() if settings.unpad else contextlib.nullcontext()
-
-
-def _anywhere(asked: bool, accelerator: Accelerator) -> bool:
-    if accelerator.num_processes == 1:
-        return asked
-    flag = torch.tensor(float(asked), device=accelerator.device)
-    return bool(accelerator.reduce(flag, "sum").item() > 0)

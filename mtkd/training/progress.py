@@ -39,6 +39,9 @@ class Progress:
     epoch: int = 0  # epochs done
     position: int = 0  # batches done in the current one
     step: int = 0  # updates done in all
+    steps: int = 0  # updates there will be in all, which take seconds to count
+    updates: dict[str, int] = dataclasses.field(default_factory=dict)  # done, by task
+    heads: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)  # as at the start
     best: dict[str, float] = dataclasses.field(default_factory=dict)  # by task, and MEAN
     epochs_without_better: int = 0
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtkd.batching import batches_per_task
+from mtkd.batching import sampling as sampling_module
 from mtkd.errors import DataError, RecipeError
 from mtkd.recipe import Sampling
 
@@ -55,6 +56,19 @@ def test_the_total_is_kept_and_no_task_gets_none(available, exponent, strategy, 
     assert counts.keys() == available.keys()
     assert sum(counts.values()) == sum(available.values())
     assert min(counts.values()) >= 1
+
+
+def test_a_task_that_would_never_be_drawn_is_refused_by_name(monkeypatch):
+    """As by shares that are rounded down and no more."""
+    monkeypatch.setattr(sampling_module, "_apportion", rounded_down)
+    given = Sampling(strategy="main_auxiliary", main="mnli", ratio=0.001)
+    said = r"training\.sampling: .*main_auxiliary draws no batch of cola, rte, wnli in epoch 3"
+    with pytest.raises(RecipeError, match=said):
+        batches_per_task(GLUE, given, 2, 5)
+
+
+def rounded_down(shares, total):
+    return {task: int(total * share / sum(shares.values())) for task, share in shares.items()}
 
 
 def test_annealing_goes_from_proportional_to_the_exponent():

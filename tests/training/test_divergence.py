@@ -36,7 +36,7 @@ def test_nothing_after_the_last_save_is_kept(
     small: Small, tmp_path: Path, holed: TrainingTask
 ) -> None:
     with pytest.raises(Diverged) as caught:
-        small.fit(tmp_path / "run", tasks=[small.task("rte"), holed], save_minutes=0, log_every=1)
+        small.fit(tmp_path / "run", tasks=[small.task("rte"), holed], save_every="1 step")
     step = int(str(caught.value).split("at step ")[1].split(",")[0])
     assert step > 1
     state = json.loads((tmp_path / "run/checkpoint/state.json").read_text("utf-8"))
@@ -62,7 +62,7 @@ def test_a_nan_weight_is_found_at_the_first_step(small: Small, tmp_path: Path) -
     with torch.no_grad():
         model.encoder.embeddings.LayerNorm.bias[0] = math.nan
     with pytest.raises(Diverged, match="at step 1,"):
-        small.fit(tmp_path, model=model, save_minutes=0, log_every=1, keep="best")
+        small.fit(tmp_path, model=model, save_every="1 step", log_every=100, keep="best")
     assert not (tmp_path / "checkpoint").exists()
     assert not (tmp_path / "kept").exists()
 

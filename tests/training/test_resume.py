@@ -39,11 +39,11 @@ def whole(small: Small, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict,
     return weights(model), progress.history, (folder / "log.jsonl").read_bytes()
 
 
-def stop(small: Small, folder: Path, step: int, how: Callable[[], None], log_every: int) -> None:
+def stop(small: Small, folder: Path, step: int, how: Callable[[], None], every: int) -> None:
     """Start or go on, and be stopped after `step` more updates."""
     expected = Killed if how is power_cut else Interrupted
     with after_step(step, how), pytest.raises(expected):
-        small.fit(folder, keep="best", save_minutes=0, log_every=log_every)
+        small.fit(folder, keep="best", save_every=f"{every} steps", log_every=100)
 
 
 def saved_step(folder: Path) -> int:
@@ -66,7 +66,7 @@ def expect_same(found: tuple, expected: tuple) -> None:
 def test_a_resumed_run_ends_with_the_same_bytes(
     small: Small, tmp_path: Path, whole: tuple, step: int, how: Callable[[], None]
 ) -> None:
-    stop(small, tmp_path, step, how, log_every=3 if how is power_cut else 100)
+    stop(small, tmp_path, step, how, every=3 if how is power_cut else 100)
     expect_same(finish(small, tmp_path), whole)
 
 
@@ -74,8 +74,8 @@ def test_a_resumed_run_ends_with_the_same_bytes(
 def test_a_run_stopped_twice_in_an_epoch_ends_with_the_same_bytes(
     small: Small, tmp_path: Path, whole: tuple, how: Callable[[], None]
 ) -> None:
-    stop(small, tmp_path, STEPS_PER_EPOCH + 3, how, log_every=1)
-    stop(small, tmp_path, 2, how, log_every=1)
+    stop(small, tmp_path, STEPS_PER_EPOCH + 3, how, every=1)
+    stop(small, tmp_path, 2, how, every=1)
     expect_same(finish(small, tmp_path), whole)
 
 
@@ -86,7 +86,7 @@ def test_a_run_stopped_in_an_evaluation_evaluates_once(
         raise Killed
 
     with pytest.raises(Killed):
-        small.fit(tmp_path, keep="best", save_minutes=0, log_every=1, evaluate=stopped)
+        small.fit(tmp_path, keep="best", save_every="1 step", evaluate=stopped)
     assert saved_step(tmp_path) == STEPS_PER_EPOCH
     expect_same(finish(small, tmp_path), whole)
 
@@ -97,7 +97,7 @@ def test_a_run_killed_between_an_evaluations_line_and_its_save_logs_it_once(
     with monkeypatch.context() as patch:
         patch.setattr("mtkd.training.loop.StopRequests", killed_after(STEPS_PER_EPOCH))
         with pytest.raises(Killed):
-            small.fit(tmp_path, keep="best", save_minutes=0, log_every=1)
+            small.fit(tmp_path, keep="best", save_every="1 step")
     assert saved_step(tmp_path) == STEPS_PER_EPOCH
     assert (tmp_path / "log.jsonl").read_text("utf-8").count('"dev"') == 1
     expect_same(finish(small, tmp_path), whole)
@@ -151,7 +151,7 @@ def test_a_second_signal_does_not_wait(small: Small, tmp_path: Path) -> None:
 
 
 def test_a_finished_run_takes_no_more_steps(small: Small, tmp_path: Path, whole: tuple) -> None:
-    small.fit(tmp_path, keep="best", save_minutes=0)
+    small.fit(tmp_path, keep="best", save_every="1 step")
     with after_step(1, power_cut):
         expect_same(finish(small, tmp_path), whole)
 
@@ -189,7 +189,7 @@ def test_kept_weights_are_those_of_the_score_even_if_numbers_do_not_repeat(
 
         return evaluate
 
-    options = {"keep": "best", "save_minutes": 0, "log_every": STEPS_PER_EPOCH - 1}
+    options = {"keep": "best", "save_every": f"{STEPS_PER_EPOCH - 1} steps"}
     with after_step(2 * STEPS_PER_EPOCH + 1, power_cut), pytest.raises(Killed):
         small.fit(tmp_path, evaluate=evaluation(0.5, 0.9), **options)
     model, progress = small.fit(tmp_path, evaluate=evaluation(0.4, 0.3), **options)
@@ -200,7 +200,7 @@ def test_kept_weights_are_those_of_the_score_even_if_numbers_do_not_repeat(
 def test_a_line_that_a_power_cut_left_half_is_dropped(
     small: Small, tmp_path: Path, whole: tuple
 ) -> None:
-    stop(small, tmp_path, 5, interrupt, log_every=1)
+    stop(small, tmp_path, 5, interrupt, every=1)
     with (tmp_path / "log.jsonl").open("a", encoding="utf-8") as log:
         log.write('{"step": 6, "epo')
     expect_same(finish(small, tmp_path), whole)
@@ -209,7 +209,7 @@ def test_a_line_that_a_power_cut_left_half_is_dropped(
 def test_how_often_a_run_logs_and_saves_changes_nothing(
     small: Small, tmp_path: Path, whole: tuple
 ) -> None:
-    model, progress = small.fit(tmp_path, keep="best", log_every=1, save_minutes=0)
+    model, progress = small.fit(tmp_path, keep="best", log_every=1, save_every="0 minutes")
     log = (tmp_path / "log.jsonl").read_bytes()
     expect_same((weights(model), progress.history, log), whole)
 

@@ -59,6 +59,13 @@ def test_a_signal_to_one_process_stops_all_and_the_run_goes_on(
     expect_close(load_file(folder / "resumed-0.safetensors"), alone[1])
 
 
+def test_both_save_after_the_same_updates(launched: tuple) -> None:
+    """Where one saved and the other went on, each would wait for the other's part."""
+    state = json.loads((launched[0] / "straight/checkpoint/state.json").read_text("utf-8"))
+    assert state["step"] == 20
+    assert sum(state["updates"].values()) == 20
+
+
 def test_one_process_writes_the_log(launched: tuple) -> None:
     for run in ("straight", "resumed"):
         lines = log_of(launched[0] / run)

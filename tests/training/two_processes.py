@@ -23,7 +23,7 @@ from tests.training.small import Small, after_step, small, terminate, weights
 
 OPTIONS = {
     "dropout": 0.0, "accumulation": 2, "epochs": 2, "learning_rate": 1e-3, "keep": "best",
-    "keep_best_per_task": True, "trackers": ("tensorboard",),
+    "keep_best_per_task": True, "trackers": ("tensorboard",), "save_every": "3 steps",
 }  # fmt: skip
 
 
