@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -9,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from mtkd.artifacts import publish, recover
+from mtkd.artifacts import fingerprint, publish, recover
 from mtkd.errors import RunDirError
 from mtkd.sharding import part
+
+_TENSORS, _STATE = "tensors.safetensors", "state.json"
 
 
 def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
@@ -23,29 +26,63 @@ def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[
     staged = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
-    own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    save_file(own, staged / "tensors.safetensors")
-    (staged / "state.json").write_text(json.dumps(dict(state), allow_nan=False), "utf-8")
+    save_tensors(staged / _TENSORS, tensors)
+    content = {**state, "checksum": fingerprint(dict(state))}
+    (staged / _STATE).write_text(json.dumps(content, allow_nan=False), "utf-8")
     publish(staged, folder)
 
 
 def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """Return what `save_checkpoint` wrote, or None where there is none.
 
-    Raises: RunDirError: when it is there and cannot be read.
+    Raises: RunDirError: when it is there and is not as it was written.
     """
     recover(folder)
     if not folder.is_dir():
         return None
     try:
-        tensors = load_file(folder / "tensors.safetensors")
-        state = json.loads((folder / "state.json").read_text("utf-8"))
+        state = dict(json.loads((folder / _STATE).read_text("utf-8")))
+        if state.pop("checksum") != fingerprint(state):
+            raise ValueError("its checksum differs")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _damaged(folder / _STATE, error) from error
+    return load_tensors(folder / _TENSORS), state
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write tensors as safetensors, with a hash of their names, types, shapes and values."""
+    own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    save_file(own, path, metadata={"sha256": _tensors_sha256(own)})
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Return what `save_tensors` wrote.
+
+    Raises: RunDirError: when it is not as it was written.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            written = (file.metadata() or {}).get("sha256")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if _tensors_sha256(tensors) != written:
+            raise ValueError("its checksum differs")
     except (OSError, ValueError, SafetensorError) as error:
-        raise RunDirError(
-            f"{folder}: a checkpoint that cannot be read ({error}); delete it to start that "
-            "training anew"
-        ) from error
-    return tensors, state
+        raise _damaged(path, error) from error
+    return tensors
+
+
+def _tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _damaged(file: Path, error: Exception) -> RunDirError:
+    attempt = file.parent.parent
+    return RunDirError(f"{file}: not as it was written ({error}); delete {attempt} to start that "
+                       "training anew")  # fmt: skip
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -13,9 +13,11 @@ from mtkd.checkpoint import (
     load_checkpoint,
     load_model_tensors,
     load_optimizer_tensors,
+    load_tensors,
     model_tensors,
     optimizer_tensors,
     save_checkpoint,
+    save_tensors,
 )
 from mtkd.errors import RunDirError
 from mtkd.optim import build_optimizer, set_learning_rates
@@ -117,20 +119,44 @@ def test_a_new_checkpoint_replaces_the_old_one_and_leaves_nothing_beside_it(tmp_
 
 @pytest.mark.parametrize("file", ["tensors.safetensors", "state.json"])
 @pytest.mark.parametrize("keep", [0.0, 0.5, 0.97])
-def test_a_truncated_file_is_an_error_that_names_the_folder(file, keep, tmp_path):
+def test_a_truncated_file_is_an_error_that_names_it(file, keep, tmp_path):
     save_checkpoint(tmp_path / "c", {"a": torch.ones(100)}, STATE)
     path = tmp_path / "c" / file
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * keep)])
-    with pytest.raises(RunDirError, match=r"/c: a checkpoint that cannot be read .*; delete it"):
+    with pytest.raises(RunDirError, match=rf"{path}: not as it was written .*; delete {tmp_path} "):
         load_checkpoint(tmp_path / "c")
+
+
+@pytest.mark.parametrize("file", ["tensors.safetensors", "state.json"])
+def test_a_flipped_bit_is_an_error_wherever_it_is(file, tmp_path):
+    save_checkpoint(tmp_path / "c", {"a": torch.ones(9), "b": torch.arange(4)}, STATE)
+    path = tmp_path / "c" / file
+    whole = path.read_bytes()
+    for position in range(len(whole)):
+        content = bytearray(whole)
+        content[position] ^= 1 << position % 8
+        path.write_bytes(content)
+        if chr(whole[position]).isspace() and chr(content[position]).isspace():
+            continue  # white space between names and numbers means nothing
+        with pytest.raises(RunDirError, match=rf"{path}: not as it was written"):
+            load_checkpoint(tmp_path / "c")
+
+
+def test_kept_weights_with_a_flipped_bit_are_not_loaded(tmp_path):
+    save_tensors(tmp_path / "a.safetensors", {"a": torch.ones(100)})
+    content = bytearray((tmp_path / "a.safetensors").read_bytes())
+    content[-3] ^= 1
+    (tmp_path / "a.safetensors").write_bytes(content)
+    with pytest.raises(RunDirError, match=r"a\.safetensors: not as it was written"):
+        load_tensors(tmp_path / "a.safetensors")
 
 
 @pytest.mark.parametrize("file", ["tensors.safetensors", "state.json"])
 def test_a_missing_file_is_an_error(file, tmp_path):
     save_checkpoint(tmp_path / "c", {"a": torch.ones(1)}, STATE)
     (tmp_path / "c" / file).unlink()
-    with pytest.raises(RunDirError, match="cannot be read"):
+    with pytest.raises(RunDirError, match=f"{file}: not as it was written"):
         load_checkpoint(tmp_path / "c")
 
 
@@ -189,7 +215,9 @@ def test_nothing_is_pickled(tmp_path, monkeypatch):
     files = sorted(path.name for path in (tmp_path / "c").iterdir())
     assert files == ["state.json", "tensors.safetensors"]
     assert load_file(tmp_path / "c" / files[1]).keys() == tensors.keys()
-    assert json.loads((tmp_path / "c" / files[0]).read_text("utf-8")) == STATE
+    state = json.loads((tmp_path / "c" / files[0]).read_text("utf-8"))
+    assert state.pop("checksum")
+    assert state == STATE
     source = Path(checkpoint.__file__).read_text("utf-8")
     assert "import pickle" not in source
     assert "torch.load" not in source

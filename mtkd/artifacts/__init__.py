@@ -1,6 +1,9 @@
-"""What stages leave on disk: named by what went into it, whole or absent."""
+"""What stages leave on disk: named by what went into it, whole or absent, checked before use."""
 
+from mtkd.artifacts.files import check_files, damage, record_files
 from mtkd.artifacts.fingerprint import file_sha256, fingerprint
+from mtkd.artifacts.hashes import HASHES, remembered_sha256, remembering
+from mtkd.artifacts.lock import LOCK, held
 from mtkd.artifacts.manifest import (
     Manifest,
     environment,
@@ -8,17 +11,28 @@ from mtkd.artifacts.manifest import (
     peak_memory_mb,
     read_manifest,
 )
-from mtkd.artifacts.publish import publish, recover, write_file
+from mtkd.artifacts.publish import clear_old, flush_all, publish, recover, refuse_links, write_file
 
 __all__ = [
+    "HASHES",
+    "LOCK",
     "Manifest",
+    "check_files",
+    "clear_old",
+    "damage",
     "environment",
     "file_sha256",
     "fingerprint",
+    "flush_all",
+    "held",
     "manifest_path",
     "peak_memory_mb",
     "publish",
     "read_manifest",
+    "record_files",
     "recover",
+    "refuse_links",
+    "remembered_sha256",
+    "remembering",
     "write_file",
 ]

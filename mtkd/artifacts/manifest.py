@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import platform
 import resource
 import sys
@@ -23,7 +24,8 @@ class Manifest:
     """One artefact's provenance.
 
     `inputs` is flat: recipe keys, files and other artefacts, each with its value or hash; its
-    fingerprint names the artefact. `environment` is recorded, and does not make it stale.
+    fingerprint names the artefact. `environment` is recorded, and does not make it stale. `files`
+    are the artefact's own, each with its size in bytes and its SHA-256.
     """
 
     stage: str
@@ -31,6 +33,7 @@ class Manifest:
     seconds: float
     peak_memory_mb: int
     environment: dict[str, str]
+    files: dict[str, dict[str, Any]]
     notes: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
@@ -38,9 +41,20 @@ class Manifest:
         """Return the hash of the stage and all that went in."""
         return fingerprint({"stage": self.stage, "inputs": self.inputs})
 
+    @property
+    def made(self) -> str:
+        """Return the hash of what went in and of the bytes that came out.
+
+        What is made from this artefact is made from these bytes: the same inputs on another machine
+        give others.
+        """
+        files = {name: entry["sha256"] for name, entry in self.files.items()}
+        return fingerprint({"fingerprint": self.fingerprint, "files": files})
+
     def write(self, artefact: Path) -> None:
         """Write the manifest of `artefact` (a folder, or a file: then beside it)."""
         content = {"fingerprint": self.fingerprint, **dataclasses.asdict(self)}
+        content["checksum"] = fingerprint(content)
         text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         write_file(manifest_path(artefact), text.encode())
 
@@ -55,25 +69,37 @@ def manifest_path(artefact: Path) -> Path:
 def read_manifest(artefact: Path) -> Manifest | None:
     """Return the manifest of an artefact, or None where there is no finished artefact.
 
-    Raises: RunDirError: when the manifest is there but cannot be read.
+    Raises: RunDirError: when the manifest is there and is not as it was written.
     """
     path = manifest_path(artefact)
     if not path.is_file() or not artefact.exists():
         return None
     try:
         content = dict(json.loads(path.read_text("utf-8")))
+        whole = content.pop("checksum") == fingerprint(content)
         said = content.pop("fingerprint")
         manifest = Manifest(**content)
-    except (ValueError, TypeError, KeyError) as error:
-        raise RunDirError(f"{path}: not a manifest of mtkd ({error}); delete {artefact}") from error
-    if said != manifest.fingerprint:
-        raise RunDirError(f"{path}: has been changed by hand or by a fault; delete {artefact}")
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise RunDirError(f"{path}: not a manifest of this version of mtkd ({error}); delete "
+                          f"{artefact} to have it made again") from error  # fmt: skip
+    if not whole or said != manifest.fingerprint:
+        raise RunDirError(f"{path}: has been changed by hand or by a fault; delete {artefact} to "
+                          "have it made again")  # fmt: skip
     return manifest
 
 
 def environment() -> dict[str, str]:
-    """Return versions of Python, the system and the packages that shape results."""
-    found = {"python": platform.python_version(), "system": platform.platform()}
+    """Return what may change a result's last digits: versions, system, device, threads."""
+    import torch
+
+    found = {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "threads": str(torch.get_num_threads()),
+        "processes": os.environ.get("WORLD_SIZE", "1"),
+    }
     for package in _PACKAGES:
         try:
             found[package] = version(package)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+from mtkd.errors import RunDirError
 
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a small file so that at any moment the old or the new one is there, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    partial.unlink(missing_ok=True)  # of a process that was killed; never written through a link
+    try:
+        with partial.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
+    flush(path.parent)
 
 
 def publish(staged: Path, place: Path) -> None:
@@ -25,16 +35,21 @@ def publish(staged: Path, place: Path) -> None:
     A file replaces a file at one stroke. A folder cannot replace a folder: for a moment neither is
     in place, and who cannot do without the old one calls `recover` before looking.
     """
-    for path in [staged, *staged.rglob("*")] if staged.is_dir() else [staged]:
-        _flush(path)
+    flush_all(staged)
     place.parent.mkdir(parents=True, exist_ok=True)
     old = _old(place)
     if place.is_dir() or (place.exists() and staged.is_dir()):
         _remove(old)
         os.replace(place, old)
     os.replace(staged, place)
-    _flush(place.parent)
+    flush(place.parent)
     _remove(old)
+
+
+def flush_all(path: Path) -> None:
+    """Have a file, or a folder and all in it, written to the disk itself."""
+    for each in [path, *path.rglob("*")] if path.is_dir() else [path]:
+        flush(each)
 
 
 def recover(place: Path) -> None:
@@ -43,11 +58,28 @@ def recover(place: Path) -> None:
         os.replace(_old(place), place)
 
 
-def _old(place: Path) -> Path:
-    return place.with_name(f".{place.name}.old")
+def clear_old(place: Path) -> None:
+    """Remove what stood at `place` before, if `publish` was stopped just after replacing it."""
+    if place.exists():
+        _remove(_old(place))
 
 
-def _flush(path: Path) -> None:
+def refuse_links(folder: Path, place: str) -> None:
+    """Refuse a place that a link inside of `folder` leads out of it.
+
+    Raises: RunDirError: naming the link.
+    """
+    path = folder
+    for part in PurePosixPath(place).parts:
+        path = path / part
+        if path.is_symlink():
+            raise RunDirError(f"{path}: is a link, and mtkd would write and delete where it leads; "
+                              "put a folder in its place, or link the run directory as a whole"
+                              )  # fmt: skip
+
+
+def flush(path: Path) -> None:
+    """Have a file's content, or a folder's list of names, written to the disk itself."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -55,8 +87,12 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
+def _old(place: Path) -> Path:
+    return place.with_name(f".{place.name}.old")
+
+
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():  # of a link, what it points to is not ours
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ import typer
 
 from mtkd import __version__
 from mtkd.errors import Interrupted, MtkdError
+from mtkd.shown import printable
 from mtkd.terminal import log_to_stderr
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def main() -> None:
             command = shlex.join(["mtkd", *sys.argv[1:]])
             print(f"{error}. Go on with: {command}", file=sys.stderr)
         else:
-            print(f"error: {error}", file=sys.stderr)
+            print(printable(f"error: {error}"), file=sys.stderr)
         sys.exit(error.exit_code)
 
 

@@ -76,7 +76,7 @@ def evaluate(
 def status(
     recipe: Recipe, overrides: Overrides = None, run_dir: RunDir = None, as_json: Json = False
 ) -> None:
-    """Say of each stage whether it is done, stale (and why) or missing."""
+    """Say of each stage whether it is done, stale or damaged (and why), or missing."""
     checked, folder = load(recipe, overrides, run_dir)
     opened = open_(checked, folder)
     from mtkd.pipeline import statuses
@@ -105,19 +105,15 @@ def _carry_out(
     cache: Path | None,
     quiet: bool = False,
 ) -> Path:
-    checked, folder = load(source, overrides, run_dir)
-    opened = open_(checked, folder)
-    from mtkd import pipeline
-    from mtkd.stages import cost_of_folds
-
-    if dry_run:
-        header, rows = pipeline.forecast(opened, stage)
-        print_table(header, rows)
-        if cost := cost_of_folds(opened):
-            print(cost)
-        return folder
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's Ctrl-C
     try:
+        checked, folder = load(source, overrides, run_dir)
+        opened = open_(checked, folder)
+        from mtkd import pipeline
+
+        if dry_run:
+            _print_forecast(opened, stage)
+            return folder
         pipeline.carry_out(opened, checked, stage, rerun=rerun, cache=cache)
     except KeyboardInterrupt as error:  # between trainings, which save by themselves
         raise Interrupted("stopped; what was finished is kept") from error
@@ -126,6 +122,16 @@ def _carry_out(
     if stage in {"evaluate", "submit"} and not quiet and is_main_process():
         _print_evaluation(opened, with_submission=stage == "submit")
     return folder
+
+
+def _print_forecast(opened: Run, stage: str) -> None:
+    from mtkd.pipeline import forecast
+    from mtkd.stages import cost_of_folds
+
+    header, rows = forecast(opened, stage)
+    print_table(header, rows)
+    if cost := cost_of_folds(opened):
+        print(cost)
 
 
 def _print_evaluation(opened: Run, with_submission: bool) -> None:

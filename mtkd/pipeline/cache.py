@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from pathlib import Path
 
-from mtkd.artifacts import manifest_path, publish
+from mtkd.artifacts import check_files, flush_all, manifest_path, publish, read_manifest
+from mtkd.errors import RunDirError
+
+log = logging.getLogger(__name__)
 
 
 def share(place: Path, shared: Path) -> None:
     """Put a finished artefact and its manifest into the cache; links where the disk allows."""
+    if shared.exists():
+        return
     staged = shared.with_name(f".{shared.name}.{os.getpid()}")
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
@@ -19,22 +25,40 @@ def share(place: Path, shared: Path) -> None:
             shutil.copytree(path, staged / path.name, copy_function=_link)
         elif path.parent != place:
             _link(path, staged / path.name)
-    if shared.exists():
-        shutil.rmtree(staged)
-    else:
+    flush_all(staged)
+    try:
         staged.rename(shared)
+    except OSError:  # another run was first
+        shutil.rmtree(staged)
 
 
-def fetch(shared: Path, staged: Path, place: Path) -> None:
-    """Put a shared artefact and its manifest in their place in a run, by way of `staged`."""
+def fetch(shared: Path, staged: Path, place: Path) -> bool:
+    """Put a shared artefact and its manifest in their place in a run, by way of `staged`.
+
+    Returns: False where there is none, or a damaged one, which is removed.
+    """
+    if not shared.is_dir():
+        return False
     shutil.rmtree(staged, ignore_errors=True)
     shutil.copytree(shared, staged, copy_function=_link)
+    try:
+        found = read_manifest(staged / place.name)
+        if found is None or found.fingerprint != shared.name:
+            raise RunDirError(f"{shared}: not the artefact of that name")
+        check_files(staged / place.name, found)
+    except RunDirError as error:
+        log.warning("not taken from the cache, but made anew: %s", error)
+        shutil.rmtree(shared)
+        shutil.rmtree(staged)
+        return False
     manifest = manifest_path(place)
     manifest.unlink(missing_ok=True)
     publish(staged / place.name, place)
     if manifest.parent != place:
         publish(staged / manifest.name, manifest)
     shutil.rmtree(staged)
+    log.info("%s: from the cache", place)
+    return True
 
 
 def _link(source: str | Path, target: str | Path) -> None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 
-from mtkd.artifacts import Manifest, read_manifest
+from mtkd.artifacts import Manifest, damage, read_manifest, remembered_sha256, remembering
+from mtkd.errors import RunDirError
 from mtkd.stages import STAGES, Run, Unit
 
-State = Literal["done", "missing", "stale"]
+State = Literal["done", "missing", "stale", "damaged"]
 _ARTEFACT = "artefact "  # before the place of an artefact, among what another is made from
 
 
 @dataclasses.dataclass(frozen=True)
 class Status:
-    """Where one artefact stands; `why` names the key, file or artefact that made it stale."""
+    """Where one artefact stands; `why` names the key, file or artefact at fault."""
 
     unit: Unit
     state: State
@@ -25,14 +27,23 @@ class Status:
 
 
 def unit_status(run: Run, unit: Unit) -> Status:
-    """Return whether an artefact is there and made from what the recipe says today."""
-    manifest = read_manifest(run.folder / unit.place)
+    """Return whether an artefact is there, whole, and made from what the recipe says today.
+
+    Files of known size, time and inode are not read again here, but before they are used.
+    """
+    place = run.folder / unit.place
+    try:
+        manifest = read_manifest(place)
+    except RunDirError as error:
+        return Status(unit, "damaged", str(error))
     if manifest is None:
         return Status(unit, "missing")
     differences = list(_differences(manifest, inputs_of(run, unit)))
     if differences:
         more = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
         return Status(unit, "stale", "; ".join(differences[:3]) + more, manifest.seconds)
+    if fault := damage(place, manifest, remembered_sha256):
+        return Status(unit, "damaged", fault, manifest.seconds)
     return Status(unit, "done", seconds=manifest.seconds)
 
 
@@ -40,16 +51,17 @@ def statuses(run: Run) -> dict[str, list[Status]]:
     """Return every stage's artefacts; what is made from a stale or missing one is stale too."""
     behind: set[str] = set()
     found: dict[str, list[Status]] = {}
-    for stage, units in STAGES.items():
-        found[stage] = []
-        for unit in units(run):
-            status = unit_status(run, unit)
-            if status.state == "done" and (old := [n for n in unit.needs if n in behind]):
-                why = f"made from {old[0]}, which is to be made anew"
-                status = dataclasses.replace(status, state="stale", why=why)
-            if status.state != "done":
-                behind.add(unit.place)
-            found[stage].append(status)
+    with remembering(run.folder):
+        for stage, units in STAGES.items():
+            found[stage] = []
+            for unit in units(run):
+                status = unit_status(run, unit)
+                if status.state == "done" and (old := [n for n in unit.needs if n in behind]):
+                    why = f"made from {old[0]}, which is to be made anew"
+                    status = dataclasses.replace(status, state="stale", why=why)
+                if status.state != "done":
+                    behind.add(unit.place)
+                found[stage].append(status)
     return found
 
 
@@ -89,10 +101,17 @@ def inputs_of(run: Run, unit: Unit) -> dict[str, Any]:
     """Return all that goes into an artefact, as its manifest keeps it."""
     inputs = {"code version": unit.version, **unit.settings}
     for need in unit.needs:
-        manifest = read_manifest(run.folder / need)
-        inputs[f"{_ARTEFACT}{need}"] = manifest.fingerprint if manifest else "missing"
+        inputs[f"{_ARTEFACT}{need}"] = _fingerprint(run.folder / need)
     # through JSON, so that it compares equal with what a manifest gives back
     return json.loads(json.dumps(inputs))
+
+
+def _fingerprint(place: Path) -> str:
+    try:
+        manifest = read_manifest(place)
+    except RunDirError:
+        return "damaged"
+    return manifest.made if manifest else "missing"
 
 
 def _differences(manifest: Manifest, inputs: dict[str, Any]) -> Iterator[str]:

@@ -29,9 +29,9 @@ def combination_settings(run: Run, task: str) -> dict[str, Any]:
         found["soft_labels.combine"] = soft.combine
     if soft.combine == "dev_score":
         found["metrics"] = list(run.tasks[task].metrics)
-    if soft.calibrate:
+    if soft.calibrate and run.tasks[task].kind == "classification":
         found["soft_labels.calibrate"] = True
-    if soft.folds is not None:
+    if soft.folds is not None and task not in soft.imported:
         found["soft_labels.folds"] = soft.folds
     return found
 

@@ -46,15 +46,20 @@ def units(run: Run) -> list[Unit]:
         for task, place in places.items()
     ]
     needs = [unit.place for unit in found]
+    settings: dict[str, Any] = {
+        f"metrics {name}": list(run.tasks[name].metrics) for name in run.trained_tasks
+    }
     if run.recipe.teachers is not None:
+        kept = [candidate.name for candidate in kept_candidates(run)]
+        settings["teachers"] = kept  # in the order of their columns
         for task in run.recipe.teachers.tasks:
-            needs += [predictions_place(c.name, task) for c in kept_candidates(run)]
+            needs += [predictions_place(name, task) for name in kept]
     needs += [soft_labels_place(task) for task in run.soft_tasks]
     needs += [prepared_place(encoder, task) for task in run.trained_tasks]
     evaluation = Unit(
         stage=STAGE,
         place="evaluation",
-        settings={f"metrics {n}": list(run.tasks[n].metrics) for n in run.trained_tasks},
+        settings=settings,
         needs=tuple(needs),
         build=partial(_build, run),
     )
@@ -80,7 +85,7 @@ def _build(run: Run, folder: Path) -> dict[str, Any]:
     columns += list(models(run))
     results |= {column: {} for column in columns}
     rows: dict[str, int] = {}
-    for name in run.trained_tasks:
+    for name in sorted(run.trained_tasks):  # whatever their order in the recipe
         for split in run.tasks[name].dev_splits:
             rows[f"{name}/{split}"] = _score_split(run, name, split, results)
     content = {"rows": rows, "models": results}
@@ -108,7 +113,13 @@ def _score_split(
         temperature = run.recipe.soft_labels.temperature
         soft = join(store, task, data.guids, prepared.fingerprint(split), temperature)
         logits = as_logits(task, soft.targets)
-        results["ensemble"][key] = score(task, logits, data.labels, split)
+        if not soft.known.all():  # of an imported store; a score of some rows compares with none
+            log.warning("%s: %d of %d rows have no soft label, so the ensemble has no score there",
+                        key, int((~soft.known).sum()), len(data))  # fmt: skip
+        else:
+            results["ensemble"][key] = score(task, logits, data.labels, split)
+            if is_constant(task, logits):
+                log.warning("the ensemble says the same of every row of %s", key)
     for model in found:
         logits = logits_of(run, model, name, split, data)
         results[model][key] = score(task, logits, data.labels, split)

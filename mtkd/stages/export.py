@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mtkd.artifacts import check_files, read_manifest
 from mtkd.encoders import load_tokenizer
 from mtkd.errors import RunDirError, did_you_mean
 from mtkd.model import MultiTaskModel
@@ -18,8 +19,8 @@ def export_task(run: Run, task: str, to: Path, model: str | None = None) -> str:
 
     Logits are compared before anything is written: they agree to 1e-5.
 
-    Raises: RunDirError: no such model or task in the run, or `to` is there already. EncoderError:
-        transformers has no class for that head.
+    Raises: RunDirError: no such model or task in the run, weights that are damaged, or `to` is
+        there already. EncoderError: transformers has no class for that head.
     """
     place = _place(run, task, model)
     if to.exists():
@@ -41,6 +42,8 @@ def _place(run: Run, task: str, model: str | None) -> str:
         raise RunDirError(f"{task}: {name} has heads for {', '.join(trained[name])}"
                           f"{did_you_mean(task, trained[name])}")  # fmt: skip
     place = trained[name][task]
-    if not (run.folder / place / "manifest.json").is_file():
+    manifest = read_manifest(run.folder / place)
+    if manifest is None:
         raise RunDirError(f"{run.folder / place}: is not there yet; mtkd distill {run.folder}")
+    check_files(run.folder / place, manifest)
     return place

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -74,7 +73,7 @@ def fit_unit(run: Run, fit: Fit) -> Unit:
         "seed names": list(fit.seed_names),
         "tasks": sorted(fit.tasks),
         **encoder_settings("encoder", fit.encoder),
-        **training_settings(fit.training),
+        **training_settings(fit.training, fit.tasks),
     }
     for name in sorted(fit.tasks):
         task, head = run.tasks[name], fit.heads.get(name, HeadSettings())
@@ -86,6 +85,7 @@ def fit_unit(run: Run, fit: Fit) -> Unit:
         settings["anneal"] = fit.objective.anneal
     if fit.fold is not None:
         settings["fold"] = str(fit.fold)
+        settings["held out"] = [t for t in sorted(fit.tasks) if is_held_out(run, t, fit.fold)]
     if fit.unlabelled and run.recipe.soft_labels.unlabelled is not None:
         settings |= flat("soft_labels.unlabelled", run.recipe.soft_labels.unlabelled, {"files"})
     copies = 1 + len(fit.tasks) * fit.training.keep_best_per_task
@@ -103,6 +103,7 @@ def fit_unit(run: Run, fit: Fit) -> Unit:
         all_processes=True,
         steps=partial(_steps, run, fit),
         disk=weights_size(fit.encoder.encoder) * copies,
+        scratch=("checkpoint", ".checkpoint.partial", ".checkpoint.old", "kept"),
         version=2,  # dropout draws other numbers than in version 1, batches are packed otherwise
     )
 
@@ -146,8 +147,6 @@ def _build(run: Run, fit: Fit, folder: Path) -> dict[str, Any]:
                 model.save(folder / "best" / name, tokenizer)
         content = {"chosen": chosen, "history": progress.history}
         (folder / "metrics.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-        shutil.rmtree(folder / "kept", ignore_errors=True)
-        shutil.rmtree(folder / "checkpoint", ignore_errors=True)
         log.info("%s: keeps epoch %d, mean dev score %.4f", fit.place, chosen["epoch"] + 1,
                  chosen["mean"])  # fmt: skip
         for split in chosen["constant"]:

@@ -190,9 +190,11 @@ def _predict_in_windows(
     What an interrupted attempt kept, a whole file or some windows, is not predicted again. Batches
     are made within a window, so that the file has the same bytes either way.
     """
-    if path.is_file():
-        return
     parts = path.with_suffix(".parts")
+    if path.is_file():
+        if accelerator.is_main_process:
+            shutil.rmtree(parts, ignore_errors=True)
+        return
     windows = [rows[start : start + WINDOW] for start in range(0, len(rows), WINDOW)]
     for number, window in enumerate(windows):
         part = parts / f"{number}.npy"

@@ -10,8 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mtkd.artifacts import file_sha256
-from mtkd.encoders import encoder_slug, load_tokenizer, max_positions, tokenizer_sha256
+from mtkd.artifacts import remembered_sha256
+from mtkd.encoders import (
+    encoder_slug,
+    length_settings,
+    load_tokenizer,
+    max_positions,
+    tokenizer_sha256,
+)
 from mtkd.errors import DataError, EncoderError, RunDirError
 from mtkd.examples import (
     Example,
@@ -23,7 +29,8 @@ from mtkd.examples import (
     tokenise,
 )
 from mtkd.metrics import check_gold
-from mtkd.stages.unit import Run, Unit, flat
+from mtkd.recipe.names import folder_key
+from mtkd.stages.unit import Run, Unit, flat, flat_mapping
 from mtkd.task import Task
 
 STAGE = "prepare"
@@ -113,9 +120,10 @@ def units(run: Run) -> list[Unit]:
         encoders += [candidate.encoder for candidate in run.recipe.teachers.candidates]
     slugs: dict[str, str] = {}
     for encoder in encoders:
-        if slugs.setdefault(encoder_slug(encoder), encoder) != encoder:
-            raise EncoderError(f"{encoder} and {slugs[encoder_slug(encoder)]} would share a folder;"
-                               " rename one of them")  # fmt: skip
+        key = folder_key(encoder_slug(encoder))
+        if slugs.setdefault(key, encoder) != encoder:
+            raise EncoderError(f"{encoder} and {slugs[key]} would share a folder; rename one of "
+                               "them")  # fmt: skip
     if run.recipe.soft_labels.unlabelled is not None and not any(
         has_unlabelled(run, task) for task in run.soft_tasks
     ):
@@ -136,19 +144,22 @@ def _unit(run: Run, encoder: str, task: Task, *, unlabelled: bool) -> Unit:
     data = run.recipe.data
     splits = _splits(task, unlabelled=unlabelled)
     card = task.model_copy(update={"files": {s: f for s, f in task.files.items() if s in splits}})
-    if unlabelled:  # a file that is moved is the same file
-        moved = {
-            s: f.model_copy(update={"path": Path(f.path).suffix}) for s, f in card.files.items()
-        }
-        card = card.model_copy(update={"files": moved})
+    # a file that is moved is the same file
+    moved = {s: f.model_copy(update={"path": Path(f.path).suffix}) for s, f in card.files.items()}
+    card = card.model_copy(update={"files": moved})
     left_out = {"title", "metrics", "head", "submission"}
     settings: dict[str, Any] = {
-        **flat("data", data, {"root"}),
-        "tokenizer": tokenizer_sha256(encoder),
-        "card": card.model_dump_json(exclude=left_out),
-        **{f"file {s}": file_sha256(path) for s, path in _files(run, task).items() if s in splits},
+        **flat("data", data, {"root", "max_rows"} if unlabelled else {"root"}),
+        **{f"tokenizer file {name}": sha for name, sha in tokenizer_sha256(encoder).items()},
+        **{f"encoder.{key}": value for key, value in length_settings(encoder).items()},
+        **flat_mapping("card", card.model_dump(mode="json", exclude=left_out), set()),
+        **{
+            f"file {split}": remembered_sha256(path)
+            for split, path in _files(run, task).items()
+            if split in splits
+        },
     }
-    if data.max_rows.model_fields_set:
+    if not unlabelled and any(limit is not None for _, limit in data.max_rows):
         settings["seed"] = run.recipe.seed  # it says which rows are kept
     place = unlabelled_place if unlabelled else prepared_place
     return Unit(

@@ -8,8 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
+from mtkd.errors import StoreError
 from mtkd.examples import Fold, PreparedSplit
-from mtkd.soft_labels import SoftTargets, check_label_order, count_confusion, join, read_store
+from mtkd.metrics import is_constant
+from mtkd.soft_labels import (
+    SoftTargets,
+    as_logits,
+    check_label_order,
+    count_confusion,
+    join,
+    read_store,
+)
 from mtkd.stages.prepare import Prepared, open_prepared
 from mtkd.stages.unit import Run
 from mtkd.training import TrainingTask
@@ -71,6 +80,15 @@ def _soft_targets(
     if task.labels:
         confusion = count_confusion(len(task.labels), rows.labels, soft.targets)
         check_label_order(str(path), task.labels, confusion)
+    if len(rows) and not soft.known.any():
+        raise StoreError(f"{path}: none of the {len(rows)} rows of {name}/{split} has a soft "
+                         "label; make the store anew with soft labels for some of them, or leave "
+                         f"{name} out of teachers.tasks and soft_labels.imported")  # fmt: skip
+    if is_constant(task, as_logits(task, soft.targets[soft.known])):
+        log.warning("%s/%s: its soft labels say the same of all %d rows, so little or nothing can "
+                    "be learnt from them; look at them with `mtkd inspect`, and train the teachers "
+                    "with another learning rate or more epochs",
+                    name, split, int(soft.known.sum()))  # fmt: skip
     return soft
 
 

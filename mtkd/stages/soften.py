@@ -83,7 +83,10 @@ def _unit(run: Run, kept: list[Candidate], task: str, predicted: list[Unit]) -> 
     return Unit(
         stage=STAGE,
         place=soft_labels_place(task),
-        settings=combination_settings(run, task),
+        settings={
+            **combination_settings(run, task),
+            "teachers": [candidate.name for candidate in kept],  # in the order of their columns
+        },
         needs=(
             *(unit.place for unit in predicted),
             *(place for place in trained if not place.startswith("prepared")),

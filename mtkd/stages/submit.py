@@ -13,7 +13,7 @@ from mtkd.stages.predictions import predictions_place, read_predictions
 from mtkd.stages.prepare import open_prepared
 from mtkd.stages.unit import Run, Unit
 from mtkd.submission import write_submission, zip_submission
-from mtkd.task import load_task, task_names
+from mtkd.task import Task, load_task, task_names
 
 STAGE = "submit"
 FOLDER = "submission"
@@ -38,7 +38,14 @@ def units(run: Run) -> list[Unit]:
     files = Unit(
         stage=STAGE,
         place=FOLDER,
-        settings={"submission.model": model, "submission.fill_missing": fill},
+        settings={
+            "submission.model": model,
+            "submission.fill_missing": fill,
+            **{
+                f"submission {name}": [part.model_dump(mode="json") for part in card.submission]
+                for name, card in _cards(run, tasks).items()
+            },
+        },
         needs=tuple(predictions_place(model, task) for task in tasks),
         build=partial(_write, run, model, tasks),
     )
@@ -63,11 +70,16 @@ def _write(run: Run, model: str, tasks: list[str], folder: Path) -> dict[str, An
                     log.warning("%s: %d rows, the server expects %d: a partial submission",
                                 part.file, len(guids), part.rows)  # fmt: skip
     fill = run.recipe.submission.fill_missing == "majority"
-    cards = {name: load_task(name) for name in task_names()} if fill else {}
-    cards |= {name: run.tasks[name] for name in tasks}
-    written = write_submission(folder, predicted, cards.values(), fill)
+    written = write_submission(folder, predicted, _cards(run, tasks).values(), fill)
     log.info("submission by %s: %s", model, ", ".join(path.name for path in written))
     return {"model": model, "files": [path.name for path in written]}
+
+
+def _cards(run: Run, tasks: list[str]) -> dict[str, Task]:
+    """Return the cards of the files to be written: those predicted, and those filled up."""
+    fill = run.recipe.submission.fill_missing == "majority"
+    cards = {name: load_task(name) for name in task_names()} if fill else {}
+    return cards | {name: run.tasks[name] for name in tasks}
 
 
 def _zip(run: Run, file: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from mtkd.task import Task
 # but for rounding and the draws of dropout
 _WITHOUT_EFFECT = {
     "log_every",
-    "save_minutes",
+    "save_every",
     "trackers",
     "accumulation",
     "gradient_checkpointing",
@@ -54,7 +54,8 @@ class Unit:
     every process takes part, or only the main one. rows, steps: count the rows that it reads and
     the updates that it trains; None where there are none, or before rows of the hub are fetched.
     disk: bytes that it will take, where that is much. version: raised when the code changes what
-    is made, so that older artefacts become stale.
+    is made, so that older artefacts become stale. scratch: folders in it that only serve to go on
+    after a stop; they are removed when all else is on disk.
     """
 
     stage: str
@@ -67,6 +68,7 @@ class Unit:
     steps: Callable[[], int | None] = lambda: None
     disk: int = 0
     version: int = 1
+    scratch: tuple[str, ...] = ()
 
 
 def flat(prefix: str, settings: BaseModel, leave_out: set[str] | None = None) -> dict[str, Any]:
@@ -87,16 +89,24 @@ def flat_mapping(prefix: str, content: Mapping[str, Any], leave_out: set[str]) -
     return found
 
 
-def training_settings(settings: TrainingSettings) -> dict[str, Any]:
-    """Return those of the loop's settings that can change what is learnt."""
-    found = flat("training", settings, _WITHOUT_EFFECT)
-    return found | {"training.batch_size": settings.rows_per_update}  # auto is the paper's
+def training_settings(settings: TrainingSettings, tasks: Collection[str]) -> dict[str, Any]:
+    """Return those of the loop's settings that can change what is learnt of some tasks."""
+    found = flat("training", settings, {*_WITHOUT_EFFECT, "batch_size", "sampling", "task_weights"})
+    if settings.max_tokens is None:
+        found["training.batch_size"] = settings.rows_per_update  # auto is the paper's
+    if len(tasks) > 1:
+        found |= flat("training.sampling", settings.sampling)
+    elif settings.sampling.strategy == "round_robin":  # else one task has its batches in one order
+        found["training.sampling.strategy"] = "round_robin"
+    weights = {task: settings.task_weights.get(task, 1.0) for task in tasks}
+    return found | {f"training.task_weights.{task}": weight for task, weight in weights.items()}
 
 
 def encoder_settings(prefix: str, encoder: EncoderSettings) -> dict[str, Any]:
-    """Return an encoder's settings, with the hash of its weights for its whereabouts."""
+    """Return an encoder's settings, with the hashes of its files for its whereabouts."""
+    files = encoder_sha256(encoder.encoder)
     return {
-        f"{prefix}.encoder": f"sha256:{encoder_sha256(encoder.encoder)}",
+        **{f"{prefix} file {name}": sha256 for name, sha256 in files.items()},
         f"{prefix}.dropout": encoder.dropout,
         f"{prefix}.layers": encoder.layers,
     }

@@ -2,6 +2,7 @@ import dataclasses
 import json
 
 import pytest
+import torch
 
 from mtkd.artifacts import Manifest, environment, manifest_path, peak_memory_mb, read_manifest
 from mtkd.errors import RunDirError
@@ -12,6 +13,7 @@ MANIFEST = Manifest(
     seconds=12.5,
     peak_memory_mb=800,
     environment={"python": "3.11"},
+    files={"a.txt": {"bytes": 3, "sha256": "ab"}},
     notes={"steps": 10, "title": "Émile"},
 )
 
@@ -50,7 +52,15 @@ def test_the_fingerprint_is_of_stage_and_inputs_alone():
 
 @pytest.mark.parametrize(
     "change",
-    [{"stage": "refine"}, {"inputs": {"seed": 2}}, {"fingerprint": "0" * 64}],
+    [
+        {"stage": "refine"},
+        {"inputs": {"seed": 2}},
+        {"fingerprint": "0" * 64},
+        {"seconds": 12.6},
+        {"files": {}},
+        {"notes": {"steps": 11}},
+        {"checksum": "0" * 64},
+    ],
     ids=lambda change: next(iter(change)),
 )
 def test_a_manifest_changed_by_hand_is_refused(change, tmp_path):
@@ -63,11 +73,11 @@ def test_a_manifest_changed_by_hand_is_refused(change, tmp_path):
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "5", '"text"', "null", "{}", '{"fingerprint": "a"}',
-             '{"fingerprint": "a", "stage": "x", "inputs": {}, "other": 1}'],
+             '{"fingerprint": "a", "stage": "x", "inputs": {}, "other": 1}', "[" * 100_000],
 )  # fmt: skip
 def test_what_is_no_manifest_is_refused_with_its_path(text, tmp_path):
     manifest_path(tmp_path).write_text(text, "utf-8")
-    with pytest.raises(RunDirError, match="not a manifest of mtkd"):
+    with pytest.raises(RunDirError, match="not a manifest of this version of mtkd"):
         read_manifest(tmp_path)
 
 
@@ -89,5 +99,7 @@ def test_two_manifests_of_the_same_are_the_same_bytes(tmp_path):
 
 
 def test_the_environment_names_the_packages_that_shape_results():
-    assert {"python", "system", "torch", "transformers", "tokenizers"} <= environment().keys()
+    expected = {"python", "system", "torch", "transformers", "tokenizers", "device", "threads"}
+    assert expected <= environment().keys()
+    assert environment()["threads"] == str(torch.get_num_threads())
     assert 10 < peak_memory_mb() < 1_000_000

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from mtkd.artifacts import publish, recover, write_file
+from mtkd.artifacts import clear_old, publish, recover, refuse_links, write_file
+from mtkd.errors import RunDirError
 
 
 def folder(path: Path, content: str) -> Path:
@@ -131,3 +132,42 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     write_file(path, b"new")
     assert path.read_bytes() == b"new"
     assert [p.name for p in path.parent.iterdir()] == ["f"]
+
+
+def test_a_link_inside_that_leads_out_is_refused(tmp_path):
+    """What is written and deleted there would be somebody else's."""
+    (tmp_path / "elsewhere" / "student").mkdir(parents=True)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".partial").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunDirError, match=r"run/\.partial: is a link"):
+        refuse_links(tmp_path / "run", ".partial/student")
+    refuse_links(tmp_path / "run", "student")
+    (tmp_path / "linked").symlink_to(tmp_path / "run")  # a run on a larger disk
+    refuse_links(tmp_path / "linked", "student")
+
+
+def test_a_small_file_is_not_written_through_a_link(tmp_path):
+    (tmp_path / "precious").write_bytes(b"mine")
+    (tmp_path / ".f.partial").symlink_to(tmp_path / "precious")
+    write_file(tmp_path / "f", b"ours")
+    assert (tmp_path / "precious").read_bytes() == b"mine"
+    assert (tmp_path / "f").read_bytes() == b"ours"
+
+
+def test_what_stood_there_is_swept_up_after_a_stop(tmp_path):
+    folder(tmp_path / "x", "new")
+    folder(tmp_path / ".x.old", "old")
+    clear_old(tmp_path / "x")
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+    (tmp_path / "x").rename(tmp_path / ".x.old")
+    clear_old(tmp_path / "x")  # the only one there is
+    recover(tmp_path / "x")
+    assert (tmp_path / "x" / "a").read_text() == "new"
+
+
+def test_a_link_that_is_replaced_leaves_what_it_leads_to(tmp_path):
+    folder(tmp_path / "elsewhere", "theirs")
+    (tmp_path / "x").symlink_to(tmp_path / "elsewhere")
+    publish(folder(tmp_path / "staged", "ours"), tmp_path / "x")
+    assert (tmp_path / "x" / "a").read_text() == "ours"
+    assert (tmp_path / "elsewhere" / "a").read_text() == "theirs"

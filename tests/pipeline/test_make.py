@@ -32,7 +32,7 @@ from mtkd.pipeline.status import unit_status
 from mtkd.recipe import load_recipe
 from mtkd.soft_labels import read_batches, read_info, write_store
 from mtkd.stages import STAGES, Run
-from tests.carry_out import carried_out
+from tests.carry_out import carried_out, sign
 from tests.training.small import after_step, terminate
 
 
@@ -136,7 +136,7 @@ def test_the_students_rate_makes_only_student_and_what_follows_stale(
 
 
 @pytest.mark.parametrize(
-    "override", ["training.log_every=3", "training.save_minutes=1", "description=other"]
+    "override", ["training.log_every=3", "training.save_every=7 steps", "description=other"]
 )
 def test_settings_without_effect_make_nothing_stale(
     copied_run: Run, tiny_recipe: Path, override: str
@@ -171,8 +171,7 @@ def test_changed_rows_make_the_task_stale_by_name(
 
 
 def test_a_dear_stale_stage_needs_rerun(copied_run: Run, tiny_recipe: Path) -> None:
-    manifest = copied_run.folder / "student" / "manifest.json"
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "seconds": 700.0}))
+    sign(copied_run.folder / "student", seconds=700.0)
     before = sha256(copied_run.folder / "student" / "model.safetensors")
     loaded = load_recipe(str(tiny_recipe), ["student.training.learning_rate=0.002"])
     run = open_run(loaded, copied_run.folder)
@@ -228,6 +227,7 @@ def test_soft_labels_of_other_rows_are_not_scored(copied_run: Run, tiny_recipe: 
     (batch,) = read_batches(path)
     guids = [f"{guid}x" for guid in batch.guids.to_pylist()]
     write_store(path, read_info(path), guids, batch.gold, batch.logits)
+    sign(path.parent)
     shutil.rmtree(copied_run.folder / "evaluation")
     with pytest.raises(StoreError, match="no soft label for 24 rows"):
         carried_out(tiny_recipe, copied_run.folder)
@@ -241,6 +241,7 @@ def test_soft_labels_that_were_edited_by_hand_are_not_used(
     rows = table.to_pandas()
     rows["probs"] = rows["probs"].sample(frac=1, random_state=0).to_list()
     pq.write_table(pa.Table.from_pandas(rows, schema=table.schema, preserve_index=False), path)
+    sign(path.parent)
     shutil.rmtree(copied_run.folder / "student")
     with pytest.raises(StoreError, match="not as it was written"):
         carried_out(tiny_recipe, copied_run.folder)
@@ -409,6 +410,7 @@ def test_a_head_with_another_label_order_is_refused(copied_run: Run, tiny_recipe
     content = json.loads(config.read_text())
     content["mtkd"]["heads"]["rte"]["labels"].reverse()
     config.write_text(json.dumps(content))
+    sign(config.parent)
     shutil.rmtree(copied_run.folder / "predictions" / "student_finetuned" / "rte")
     with pytest.raises(EncoderError, match="has labels"):
         carried_out(tiny_recipe, copied_run.folder)

@@ -16,7 +16,7 @@ from mtkd.recipe import load_recipe
 from mtkd.soft_labels import StoreInfo, StoreWriter, read_batches, read_info
 from mtkd.stages import Run
 from mtkd.stages.combination import combination_settings
-from tests.carry_out import carried_out
+from tests.carry_out import carried_out, sign
 
 
 def student(run: Run) -> str:
@@ -105,6 +105,7 @@ def test_classes_in_another_order_are_refused_before_a_student_learns_them(
         carried_out(folds_recipe, tmp_path / "b", "teachers=null", swapped, last="soften")
     # and again before a student is trained, should the store have been replaced since
     shutil.copy(tmp_path / "swapped.parquet", tmp_path / "a/soft_labels/rte/train.parquet")
+    sign(tmp_path / "a/soft_labels/rte")
     with pytest.raises(StoreError, match="another order"):
         carried_out(folds_recipe, tmp_path / "a", "teachers=null", right, last="distill")
 
