@@ -4,13 +4,19 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: demo test lint bench bench-accuracy venv clean wheel-check
+.PHONY: demo test faults fuzz lint bench bench-accuracy venv clean wheel-check
 
 demo: venv  ## the whole pipeline on the sample data
 	$(BIN)/mtkd run quickstart
 
 test: venv  ## the tests
 	$(BIN)/python -m pytest
+
+faults: venv  ## runs killed 40 times at random moments, and failed writes; long
+	$(BIN)/python -m tests.faults --kills 40
+
+fuzz: venv  ## every reader of files from elsewhere, 10 minutes each
+	$(BIN)/python -m tests.fuzz --seconds 600
 
 lint: venv  ## style, types, and the order of the floors
 	$(BIN)/ruff check .

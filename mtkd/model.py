@@ -107,9 +107,7 @@ class MultiTaskModel(nn.Module):
         quiet_transformers()
         if not (folder / "config.json").is_file():
             raise EncoderError(f"{folder}: no config.json, so no model of mtkd")
-        config = AutoConfig.from_pretrained(
-            folder, trust_remote_code=False, local_files_only=True
-        )
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         heads = getattr(config, "mtkd", {}).get("heads")
         if heads is None:
             raise EncoderError(f"{folder}: config.json has no heads of mtkd; is it an encoder?")

@@ -50,7 +50,7 @@ def main() -> None:
     except MtkdError as error:
         if isinstance(error, Interrupted):
             command = shlex.join(["mtkd", *sys.argv[1:]])
-            print(f"{error}. Go on with: {command}", file=sys.stderr)
+            print(printable(f"{error}. Go on with: {command}"), file=sys.stderr)
         else:
             print(printable(f"error: {error}"), file=sys.stderr)
         sys.exit(error.exit_code)

@@ -10,6 +10,7 @@ import typer
 
 from mtkd.cli.app import Json, app, load, open_
 from mtkd.errors import RunDirError
+from mtkd.shown import printable
 from mtkd.terminal import print_table
 
 
@@ -40,8 +41,8 @@ def validate(
             [[f.file, str(f.rows), str(f.expected), f.status] for f in report.files],
         )
         for problem in report.problems:
-            print(problem)
-        print(_verdict(report))
+            print(printable(problem))
+        print(printable(_verdict(report)))
         if data is None and any(0 < f.rows < f.expected for f in report.files):
             print("Rows are counted against the official test sets; for the sample data or capped "
                   "rows compare with test files: --data sample, or --data glue_data")  # fmt: skip

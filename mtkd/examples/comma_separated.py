@@ -7,19 +7,37 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mtkd.errors import DataError
+from mtkd.examples.lines import LONGEST_ROW, read_lines, too_long
 from mtkd.examples.rows import Column, RawRow
-from mtkd.examples.tsv import delimited_rows, read_lines
+from mtkd.examples.tsv import delimited_rows
 
 
 def csv_rows(path: Path, header: bool, needed: Sequence[Column]) -> Iterator[RawRow]:
     """Yield the rows of a CSV file; a quoted field may hold commas and line feeds."""
-    return delimited_rows(_records(path), str(path), header, needed)
+    return delimited_rows(csv_records(path), str(path), header, needed)
 
 
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(read_lines(path), strict=True)
+def csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield each record's fields, the header's too, with the number of the line it ends on.
+
+    Raises: DataError: naming the line that is not CSV, or a record of more than 10 MiB.
+    """
+    if csv.field_size_limit() < LONGEST_ROW:  # 128 KiB otherwise: less than some texts have
+        csv.field_size_limit(LONGEST_ROW)
+    held = 0  # characters of the record so far: a quote that is never closed takes in the file
+
+    def lines() -> Iterator[str]:
+        nonlocal held
+        for number, line in enumerate(read_lines(path), start=1):
+            held += len(line)
+            if held > LONGEST_ROW:
+                raise too_long(f"{path}:{number}")
+            yield line
+
+    reader = csv.reader(lines(), strict=True)
     try:
         for fields in reader:
+            held = 0
             yield reader.line_num, fields
     except csv.Error as error:
         raise DataError(f"{path}:{reader.line_num}: expected CSV, found: {error}") from error

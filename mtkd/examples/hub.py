@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mtkd.errors import DataError, did_you_mean
 from mtkd.examples.rows import Column, Columns, RawRow, find_columns
+from mtkd.shown import reason, shown
 from mtkd.task import HubSource, Task
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _class_names(
     for name in feature.names:
         if name not in task.labels:
             raise DataError(
-                f"{where}: {columns.label}: the class {name!r} is none of the card's labels "
+                f"{where}: {columns.label}: the class {shown(name)} is none of the card's labels "
                 f"({', '.join(task.labels)}){did_you_mean(name, task.labels)}"
             )
     written = dict(zip(task.labels, task.file_labels or task.labels, strict=True))
@@ -89,7 +90,7 @@ def _load(hub: HubSource, split: str) -> Dataset:
     try:
         HfApi().dataset_info(hub.path, revision=hub.revision, timeout=_TIMEOUT)
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        raise DataError(f"{hub.path}: the hub has no such data set: {_first(error)}") from error
+        raise DataError(f"{hub.path}: the hub has no such data set: {reason(error)}") from error
     except (OSError, HTTPError) as error:
         unreachable = error
     try:
@@ -98,11 +99,11 @@ def _load(hub: HubSource, split: str) -> Dataset:
     except (ConnectionError, HTTPError) as error:
         raise DataError(
             f"{hub.path}: not in the local cache, and the Hugging Face hub could not be reached "
-            f"({_first(unreachable or error)}); try again with a network, or read files: "
+            f"({reason(unreachable or error)}); try again with a network, or read files: "
             "data.source=directory data.root=<a glue_data folder>"
         ) from error
     except (datasets.exceptions.DatasetNotFoundError, ValueError) as error:
-        raise DataError(f"{hub.path}: {_first(error)}") from error
+        raise DataError(f"{hub.path}: {reason(error)}") from error
 
 
 @contextmanager
@@ -116,7 +117,3 @@ def _cache_only(wanted: bool) -> Iterator[None]:
         yield
     finally:
         datasets.config.HF_HUB_OFFLINE = before
-
-
-def _first(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

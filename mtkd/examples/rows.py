@@ -11,11 +11,15 @@ from typing import NamedTuple
 from mtkd.errors import DataError, did_you_mean
 from mtkd.examples.example import Example
 from mtkd.examples.ids import SeenIds
+from mtkd.examples.lines import LONGEST_ROW
+from mtkd.shown import is_plain, several, shown
 from mtkd.task import Task
 
 log = logging.getLogger(__name__)
 
 Column = str | int  # a column's name, or its position where there is no header
+_MOST_COLUMNS = 10_000
+_LONGEST_ID = 1000  # characters
 
 
 class RawRow(NamedTuple):
@@ -58,6 +62,9 @@ def find_columns(header: Sequence[str], needed: Sequence[Column], where: str) ->
     Raises: DataError: a column is not there, or there twice.
     """
     positions: dict[Column, int] = {}
+    if len(header) > _MOST_COLUMNS:
+        raise DataError(f"{where}: expected at most {_MOST_COLUMNS:,} columns, found "
+                        f"{len(header):,}")  # fmt: skip
     for column in needed:
         if isinstance(column, int):
             if column >= len(header):
@@ -68,7 +75,7 @@ def find_columns(header: Sequence[str], needed: Sequence[Column], where: str) ->
             found = "twice or more" if column in header else "not there"
             raise DataError(
                 f"{where}: expected a column {column!r}, which is {found}; the header's are "
-                f"{', '.join(map(repr, header))}{did_you_mean(column, header)}"
+                f"{several(header)}{did_you_mean(column, filter(is_plain, header))}"
             )
         positions[column] = header.index(column)
     return positions
@@ -117,7 +124,10 @@ def _text(row: RawRow, column: Column, may_be_empty: bool) -> str:
     if text is None:
         text = ""
     if not isinstance(text, str):
-        raise DataError(f"{row.where}: {column}: expected text, found {text!r}")
+        raise DataError(f"{row.where}: {column}: expected text, found {shown(text)}")
+    if len(text) > LONGEST_ROW:  # Parquet and the hub set no limit
+        raise DataError(f"{row.where}: {column}: expected a text of at most {LONGEST_ROW:,} "
+                        f"characters, found {len(text):,}")  # fmt: skip
     if not may_be_empty and not text.strip():
         raise _MalformedRowError(f"{column}: expected text, found none")
     return text
@@ -126,10 +136,17 @@ def _text(row: RawRow, column: Column, may_be_empty: bool) -> str:
 def _id(row: RawRow, column: Column, seen: SeenIds) -> str:
     value = row.cells[column]
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
-        raise DataError(f"{row.where}: {column}: expected an id, found {value!r}")
+        raise DataError(f"{row.where}: {column}: expected an id, found {shown(value)}")
     identity = str(value)
+    if len(identity) > _LONGEST_ID or not is_plain(identity):
+        # it is written to logs and to a submission's lines
+        raise DataError(
+            f"{row.where}: {column}: expected an id of at most {_LONGEST_ID:,} characters, none of "
+            f"them a control character, found {shown(identity)}"
+        )
     if not seen.add(identity):
-        raise DataError(f"{row.where}: {column}: the id {identity!r} stands in an earlier row too")
+        raise DataError(f"{row.where}: {column}: the id {shown(identity)} stands in an earlier row "
+                        "too")  # fmt: skip
     return identity
 
 
@@ -147,11 +164,11 @@ def _label(
         return _score(row, columns.label, value, task.range)
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # pandas writes whole numbers with a gap among them as floats
-    label = written.get(str(value))
+    label = None if isinstance(value, list | dict) else written.get(str(value))
     if label is None:
-        known = ", ".join(map(repr, written))
+        found = shown(value if isinstance(value, list | dict) else str(value))
         raise DataError(
-            f"{row.where}: {columns.label}: expected one of {known}, found {str(value)!r}"
+            f"{row.where}: {columns.label}: expected one of {several(written)}, found {found}"
         )
     return label
 
@@ -166,6 +183,7 @@ def _score(row: RawRow, column: Column, value: object, bounds: tuple[float, floa
         score = math.nan
     if math.isnan(score) or math.isinf(score) or not low <= score <= high:
         raise DataError(
-            f"{row.where}: {column}: expected a number from {low:g} to {high:g}, found {value!r}"
+            f"{row.where}: {column}: expected a number from {low:g} to {high:g}, found "
+            f"{shown(value)}"
         )
     return score

@@ -7,33 +7,11 @@ vertical tab or a lone carriage return.
 
 from __future__ import annotations
 
-from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mtkd.errors import DataError
+from mtkd.examples.lines import read_lines
 from mtkd.examples.rows import Column, RawRow, find_columns
-
-
-def read_lines(path: Path) -> Iterator[str]:
-    """Yield a file's lines, without a byte-order mark at the start, each with its line end.
-
-    Raises: DataError: the file cannot be opened, or a line is not UTF-8.
-    """
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be opened: {error.strerror}") from error
-    with file:
-        for number, line in enumerate(file, start=1):
-            content = line.removeprefix(BOM_UTF8) if number == 1 else line
-            try:
-                yield content.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise DataError(
-                    f"{path}:{number}: expected UTF-8, found the byte 0x{content[error.start]:02x}"
-                    f" after {error.start} others; convert the file, as with iconv -t utf-8"
-                ) from error
 
 
 def tsv_rows(path: Path, header: bool, needed: Sequence[Column]) -> Iterator[RawRow]:

@@ -159,8 +159,11 @@ def compare_stores(a: Path, b: Path, title: str | None = None) -> Comparison:
 def _read(path: Path, title: str | None) -> _Side:
     info = read_info(path)
     guids: list[pa.Array] = []
-    gold = np.empty(info.rows)
-    targets = np.empty((info.rows, len(info.labels) or 1), dtype=np.float32)
+    try:
+        gold = np.empty(info.rows)
+        targets = np.empty((info.rows, len(info.labels) or 1), dtype=np.float32)
+    except MemoryError as error:
+        raise StoreError(f"{path}: of more rows and classes than memory can hold") from error
     start = 0
     with progress_bar(info.rows, title or "", "row", shown=title is not None) as bar:
         for batch in read_batches(path):

@@ -1,4 +1,9 @@
-"""Rows with their soft labels as CSV, for spreadsheets and other programs."""
+"""Rows with their soft labels as CSV, for spreadsheets and other programs.
+
+A spreadsheet takes a cell that begins with = + - @ or a tab for a formula, which may reach the
+network. Names and texts that do, and are no numbers, have an apostrophe before them here: `--json`
+has them as they are.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +21,7 @@ from mtkd.inspection.selection import Selection
 from mtkd.inspection.stream import Chunk, chunks
 from mtkd.soft_labels import StoreInfo, read_info
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Texts = Mapping[str, tuple[str, ...]]
 
 
@@ -83,13 +89,14 @@ def _write(
             if ranks is not None:
                 header.insert(1, ranks[0])
             width = max((len(row) for row in texts.values()), default=0) if texts else 0
+            header = [_inert(name) for name in header]
             writer.writerow([*header, *(f"text_{i + 1}" for i in range(width))])
             for chunk in parts:
                 rows = _rows(info, chunk)
                 if ranks is not None:
                     rows = ([r[0], v, *r[1:]] for r, v in zip(rows, _plain(ranks[1]), strict=True))
                 if texts:
-                    rows = ([*r, *texts.get(r[0], ())] for r in rows)
+                    rows = ([*r, *map(_inert, texts.get(r[0], ()))] for r in rows)
                 writer.writerows(rows)
         publish(partial, place)
     finally:
@@ -112,7 +119,7 @@ def _rows(info: StoreInfo, chunk: Chunk) -> Iterator[list[str]]:
     """Yield a chunk's rows as cells, made column by column."""
     known = ~np.isnan(chunk.gold)
     if info.labels:
-        names = np.array([*info.labels, ""], dtype=object)
+        names = np.array([*map(_inert, info.labels), ""], dtype=object)
         gold = names[np.where(known, chunk.gold, len(info.labels)).astype(np.int64)].tolist()
         numbers = [_exact(chunk.ensemble[:, j]) for j in range(len(info.labels))]
         own = [_said(names, chunk.teachers[:, k]) for k in range(len(info.teachers))]
@@ -124,11 +131,22 @@ def _rows(info: StoreInfo, chunk: Chunk) -> Iterator[list[str]]:
         own_scores = [_exact(scores[:, k]) for k in range(len(info.teachers))]
         columns = [_exact(chunk.ensemble[:, 0]), _plain(scores.std(axis=1)), *own_scores]
     for guid, *cells in zip(chunk.guids.to_pylist(), gold, *columns, strict=True):
-        yield [guid, info.task, info.split, *cells]
+        yield [_inert(guid), info.task, info.split, *cells]
 
 
 def _said(names: NDArray[np.object_], says: NDArray[np.float64]) -> tuple[list[str], list[str]]:
     return names[says.argmax(axis=1)].tolist(), _exact(says.max(axis=1))
+
+
+def _inert(text: str) -> str:
+    """Return a text as no spreadsheet takes it for a formula."""
+    if not text.startswith(_FORMULA):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
 
 
 def _exact(values: NDArray[np.float64]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -15,6 +14,8 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from mtkd.errors import DataError, StoreError
+from mtkd.shown import reason
+from mtkd.soft_labels.foreign_array import read_array, read_guids
 from mtkd.soft_labels.foreign_layout import Layout, choose_layout, ordered_labels
 from mtkd.soft_labels.foreign_rows import read_rows
 from mtkd.soft_labels.info import StoreInfo
@@ -96,12 +97,7 @@ def _from_npy(
         raise DataError(f"{path}: an array does not say what it holds: give --values probs or "
                         "--values logits")  # fmt: skip
     order = ordered_labels(str(path), task, labels)
-    try:
-        with path.open("rb") as file:
-            array = np.lib.format.read_array(file, allow_pickle=False)
-        lines = guids.read_text("utf-8-sig").split("\n")
-    except (OSError, ValueError, EOFError, MemoryError) as error:
-        raise DataError(f"{path}: cannot be read, or its guids in {guids}: {error}") from error
+    array = read_array(path)
     shape = f"(rows, {task.num_outputs}) or (rows, teachers, {task.num_outputs})"
     if array.dtype.kind not in "fiu":
         raise DataError(f"{path}: expected an array of numbers, {shape}, found {array.dtype}")
@@ -110,10 +106,7 @@ def _from_npy(
     values = array[:, None, :] if array.ndim == 2 else array
     if values.ndim != 3 or values.shape[2] != task.num_outputs or 0 in values.shape:
         raise DataError(f"{path}: expected an array {shape}, found {array.shape}")
-    names = [line.removesuffix("\r") for line in (lines if lines[-1] else lines[:-1])]
-    if len(names) != len(values):
-        raise DataError(f"{guids}: {len(names)} lines, expected {len(values)}, one guid a row of "
-                        f"{path}")  # fmt: skip
+    names = read_guids(guids, len(values), path)
     exact = values.astype(np.float64)
     empty = np.flatnonzero(np.isnan(exact).all(axis=(1, 2)))
     if len(empty):
@@ -125,21 +118,22 @@ def _from_npy(
 
 def _header(path: Path) -> tuple[list[str], Iterable[bytes]]:
     """Return a file's columns, and the keys of its metadata."""
+    from mtkd.examples.comma_separated import csv_records
     from mtkd.examples.jsonl import jsonl_rows
-    from mtkd.examples.tsv import read_lines
+    from mtkd.examples.parquet import UNREADABLE
 
     kind = path.suffix.lower()
     if kind not in {".csv", ".json", ".jsonl", ".parquet"}:
         raise DataError(f"{path}: expected a file in .csv, .jsonl, .parquet or .npy")
     if kind in {".json", ".jsonl"}:
         return [str(key) for row in islice(jsonl_rows(path, ()), 1) for key in row.cells], ()
+    if kind == ".csv":
+        return next((fields for _, fields in csv_records(path)), []), ()
     try:
-        if kind == ".csv":
-            return next(csv.reader(read_lines(path), strict=True), []), ()
         schema = pq.read_schema(path)
         return schema.names, schema.metadata or {}
-    except (OSError, pa.ArrowException, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read as {kind[1:]}: {error}") from error
+    except UNREADABLE as error:
+        raise DataError(f"{path}: cannot be read as parquet: {reason(error)}") from error
 
 
 def _from_store(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections import Counter
 from collections.abc import Sequence
 
 from mtkd.errors import DataError, did_you_mean
+from mtkd.shown import is_plain, several, shown
 from mtkd.task import Task
 
 _GUID = "guid"
+_MOST_COLUMNS = 10_000
 _BESIDE = {_GUID, "label", "probs", "logits", "score"}  # what a store has
 
 log = logging.getLogger(__name__)
@@ -45,12 +48,16 @@ def choose_layout(
     Raises: DataError: they are not there, there twice, of classes that the card does not have, or
         the names leave open what they are.
     """
+    if len(header) > _MOST_COLUMNS:
+        raise DataError(f"{where}: expected at most {_MOST_COLUMNS:,} columns, found "
+                        f"{len(header):,}")  # fmt: skip
+    counts = Counter(header)
     for column in (_GUID, *header):
-        if header.count(column) != 1:
+        if counts[column] != 1:
             state = "twice or more" if column in header else "not there"
-            raise DataError(f"{where}: expected one column {column!r}, which is {state}; the "
-                            f"file's are {', '.join(map(repr, header)) or 'none'}"
-                            f"{did_you_mean(column, header)}")  # fmt: skip
+            raise DataError(f"{where}: expected one column {shown(column)}, which is {state}; the "
+                            f"file's are {several(header)}"
+                            f"{did_you_mean(column, filter(is_plain, header))}")  # fmt: skip
     lists = [name for name in ("logits", "probs" if task.labels else "score") if name in header]
     per_class = _class_columns(where, header, task)
     if lists and per_class:
@@ -62,16 +69,16 @@ def choose_layout(
         found = Layout(tuple(per_class), kind, order, named=True, is_list=False)
         unread = [column for column in header if column not in {_GUID, *per_class}]
         if unread:
-            log.info("%s: columns not read: %s", where, ", ".join(unread))
+            log.info("%s: columns not read: %s", where, several(unread))
         return found
     if values is not None:
         lists = [name for name in lists if name == values]
     if not lists:
         wanted = f"no soft labels{f' of --values {values}' if values else ''}"
         names = () if values else (*task.labels, "probs", "logits", "score")
-        close = filter(None, (did_you_mean(name, header) for name in names))
+        close = filter(None, (did_you_mean(name, filter(is_plain, header)) for name in names))
         raise DataError(f"{where}: {wanted}: expected {_expected(task)}; found the columns "
-                        f"{', '.join(header)}{next(close, '')}")  # fmt: skip
+                        f"{several(header)}{next(close, '')}")  # fmt: skip
     order = ordered_labels(where, task, labels)
     layouts = [
         Layout((name,), name if task.labels else "score", order, named=False, is_list=True)
@@ -91,7 +98,7 @@ def ordered_labels(
     if not task.labels:
         if order:
             raise DataError(f"{where}: {task.name} has scores and no classes, found the classes "
-                            f"{', '.join(order)}")  # fmt: skip
+                            f"{several(order)}")  # fmt: skip
         return ()
     if not order:
         raise DataError(f"{where}: does not say which class each number stands for; give their "
@@ -100,7 +107,7 @@ def ordered_labels(
     blame = where if said else "--labels"
     for name in order:
         if name not in task.labels:
-            raise DataError(f"{blame}: {name!r} is no class of {task.name}, expected "
+            raise DataError(f"{blame}: {shown(name)} is no class of {task.name}, expected "
                             f"{', '.join(task.labels)}{did_you_mean(name, task.labels)}"
                             )  # fmt: skip
     if missing := [name for name in task.labels if name not in order]:
@@ -121,8 +128,8 @@ def _class_columns(where: str, header: Sequence[str], task: Task) -> dict[str, s
     for column in header:
         inner = column[2:-1] if column.startswith("p(") and column.endswith(")") else None
         if inner is not None and inner not in task.labels:
-            raise DataError(f"{where}: the column {column!r} is of no class of {task.name}, whose "
-                            f"classes are {', '.join(task.labels) or 'none: it has scores'}"
+            raise DataError(f"{where}: the column {shown(column)} is of no class of {task.name}, "
+                            f"whose classes are {', '.join(task.labels) or 'none: it has scores'}"
                             f"{did_you_mean(inner, task.labels)}")  # fmt: skip
         if inner is None and (column not in task.labels or column in _BESIDE):
             continue
@@ -135,8 +142,8 @@ def _class_columns(where: str, header: Sequence[str], task: Task) -> dict[str, s
     if found and missing:
         rest = [column for column in header if column not in found and column not in _BESIDE]
         raise DataError(f"{where}: columns for {', '.join(found)} and none for "
-                        f"{', '.join(missing)}; the file's others are {', '.join(rest) or 'none'}"
-                        f"{did_you_mean(missing[0], rest)}")  # fmt: skip
+                        f"{', '.join(missing)}; the file's others are {several(rest)}"
+                        f"{did_you_mean(missing[0], filter(is_plain, rest))}")  # fmt: skip
     return found
 
 

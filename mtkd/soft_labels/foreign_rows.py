@@ -12,11 +12,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mtkd.errors import DataError
+from mtkd.shown import is_plain, shown
 from mtkd.soft_labels.foreign_layout import Layout
 
 if TYPE_CHECKING:
     from mtkd.examples.rows import RawRow
 
+LONGEST_GUID = 1200  # characters: a task's and split's name, and an id of 1,000
 _TOGETHER = 65_536  # rows that are stacked at a time
 
 
@@ -65,6 +67,8 @@ def _guid(row: RawRow) -> str:
     guid = row.cells["guid"]
     if guid is None or guid == "":
         raise DataError(f"{row.where}: no guid")
+    if not isinstance(guid, str | int) or len(str(guid)) > LONGEST_GUID or not is_plain(str(guid)):
+        raise DataError(f"{row.where}: expected a guid, such as rte/train/17, found {shown(guid)}")
     return str(guid)
 
 
@@ -83,7 +87,9 @@ def _values(row: RawRow, layout: Layout) -> NDArray[np.float64] | None:
         found = found[None]
     is_number = found.dtype.kind in "fiu" and found.size > 0
     if not is_number or found.ndim not in (1, 2) or found.shape[-1] != layout.outputs:
-        raise DataError(f"{where}: {_names(layout)}: expected {_shape(layout)}, found {content!r}")
+        raise DataError(
+            f"{where}: {_names(layout)}: expected {_shape(layout)}, found {shown(content)}"
+        )
     found = found.astype(np.float64).reshape(-1, layout.outputs)
     if np.isnan(found).all():  # else it would pass for a row without
         raise DataError(f"{where}: {_names(layout)}: NaN; leave the row out if it has none")
@@ -100,7 +106,8 @@ def _parsed(where: str, column: str, cell: Any) -> Any:
         return json.loads(cell) if cell.lstrip().startswith("[") else float(cell)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: {column}: expected a number (0.25), or a list of them in a "
-                        f"column of lists ([0.25, 0.75]), found {cell!r}") from error  # fmt: skip
+                        f"column of lists ([0.25, 0.75]), found {shown(cell)}"
+                        ) from error  # fmt: skip
 
 
 def _stack(

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from mtkd.errors import StoreError
+from mtkd.shown import reason, shown
+from mtkd.soft_labels.info_fault import COMBINATIONS, info_fault
+
+__all__ = ["COMBINATIONS", "VERSION", "StoreInfo", "Teacher", "remedy"]
 
 VERSION = 2
-COMBINATIONS = ("mean", "logits", "dev_score", "fitted", "trimmed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,11 +66,21 @@ class StoreInfo:
     def from_json(cls, text: str | bytes, path: Path) -> StoreInfo:
         """Read the metadata text of the store at `path`.
 
-        Raises: StoreError: another version, or a text that has been changed. ValueError, KeyError,
-            TypeError: no metadata of a store at all.
+        Raises: StoreError: no metadata of a store, of another version, changed since they were
+            written, or such as no store has.
         """
-        content: dict[str, Any] = dict(json.loads(text))
-        version = int(content["version"])
+        try:
+            return cls._from_content(dict(json.loads(text)), path)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise StoreError(f"{path}: not a soft-label store, or a broken one: its metadata are "
+                             f"none of a store ({reason(error)}); {remedy(path)}"
+                             ) from error  # fmt: skip
+
+    @classmethod
+    def _from_content(cls, content: dict[str, Any], path: Path) -> StoreInfo:
+        version = content["version"]
+        if type(version) is not int:
+            raise TypeError(f"version: {shown(version)}")
         if version > VERSION:
             raise StoreError(f"{path}: a store of version {version}, made by a newer mtkd than "
                              f"this one, which knows {VERSION}; install that mtkd, or "
@@ -81,7 +94,11 @@ class StoreInfo:
         teachers = tuple(Teacher(**teacher) for teacher in content.pop("teachers"))
         lists = ("labels", "weights", "teacher_temperatures", "row_groups")
         tuples = {key: None if content[key] is None else tuple(content[key]) for key in lists}
-        return cls(**{**content, **tuples, "teachers": teachers})
+        info = cls(**{**content, **tuples, "teachers": teachers})
+        if fault := info_fault(info):
+            raise StoreError(f"{path}: its metadata are such as mtkd writes none: {fault}; "
+                             f"{remedy(path)}")  # fmt: skip
+        return info
 
 
 def remedy(path: Path, source: str = "teachers") -> str:

@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from mtkd.errors import StoreError
+from mtkd.shown import is_plain, reason
 from mtkd.soft_labels.batch import StoreBatch, check_batch
 from mtkd.soft_labels.info import StoreInfo, remedy
-from mtkd.soft_labels.write import SCHEMA
+from mtkd.soft_labels.write import ROWS, SCHEMA
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,12 +49,11 @@ def read_batches(path: Path) -> Iterator[StoreBatch]:
     """
     with _readable(path), pq.ParquetFile(path) as file:
         info = _info(path, file)
-        if file.num_row_groups != len(info.row_groups):
-            raise StoreError(f"{path}: {file.num_row_groups} row groups, expected "
-                             f"{len(info.row_groups)}; {remedy(path)}")  # fmt: skip
         start = 0
         for number, expected in enumerate(info.row_groups):
             batch = _batch(info, file.read_row_group(number))
+            if len(batch.guids) != file.metadata.row_group(number).num_rows:
+                raise ValueError(f"row group {number} has {len(batch.guids)} rows")
             if batch.sha256() != expected:
                 raise StoreError(f"{path}: row group {number} (from row {start}) is not as it was "
                                  f"written, by a fault of the disk or by hand; {remedy(path)}"
@@ -69,7 +69,8 @@ def read_store(path: Path) -> SoftLabelStore:
     Raises: StoreError: as `read_batches`.
     """
     info = read_info(path)
-    targets = np.empty((info.rows, info.outputs), dtype=np.float32)
+    with _readable(path):  # of more rows than memory can hold
+        targets = np.empty((info.rows, info.outputs), dtype=np.float32)
     guids: list[pa.StringArray] = [pa.array([], pa.string())]
     start = 0
     for batch in read_batches(path):
@@ -86,8 +87,7 @@ def _readable(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise StoreError(f"{path}: no such soft-label store; {remedy(path)}") from error
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, MemoryError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise StoreError(f"{path}: not a soft-label store, or a broken one ({reason}); "
+        raise StoreError(f"{path}: not a soft-label store, or a broken one ({reason(error)}); "
                          f"{remedy(path)}") from error  # fmt: skip
 
 
@@ -97,7 +97,20 @@ def _info(path: Path, file: pq.ParquetFile) -> StoreInfo:
         raise StoreError(f"{path}: a Parquet file, but no soft-label store: it says nothing of "
                          "where it is from. `mtkd import-soft-labels` makes a store of soft "
                          "labels from elsewhere")  # fmt: skip
-    return StoreInfo.from_json(metadata[b"mtkd"], path)
+    info = StoreInfo.from_json(metadata[b"mtkd"], path)
+    if file.num_row_groups != len(info.row_groups):
+        raise StoreError(f"{path}: {file.num_row_groups} row groups, expected "
+                         f"{len(info.row_groups)}; {remedy(path)}")  # fmt: skip
+    groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
+    rows = sum(group.num_rows for group in groups)
+    if not info.rows == file.metadata.num_rows == rows:
+        raise ValueError(f"{file.metadata.num_rows} rows, in row groups of {rows}, of which its "
+                         f"metadata say {info.rows}")  # fmt: skip
+    # no more than this is unpacked at once. What the columns' metadata say is not looked at: where
+    # they are broken, pyarrow ends the process
+    if any(group.num_rows > ROWS for group in groups):
+        raise ValueError(f"a row group of more than {ROWS} rows")
+    return info
 
 
 def _batch(info: StoreInfo, table: pa.Table) -> StoreBatch:
@@ -108,6 +121,8 @@ def _batch(info: StoreInfo, table: pa.Table) -> StoreBatch:
             raise ValueError(f"column {name} is {column.type}")
     if columns["guid"].null_count:
         raise ValueError("rows without a guid")
+    if not is_plain("".join(columns["guid"].to_numpy(zero_copy_only=False))):
+        raise ValueError("guids with control characters")
     gold = columns["label"].to_numpy(zero_copy_only=False)
     teachers = len(info.teachers)
     logits, known = _rectangle(columns["logits"], teachers * info.outputs, (teachers, info.outputs))

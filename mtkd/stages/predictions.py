@@ -133,7 +133,7 @@ def iter_predictions(path: Path, rows: int) -> Iterator[tuple[pa.Array, NDArray[
             for batch in file.iter_batches(rows, columns=["guid", "logits"]):
                 logits = batch.column("logits").flatten().to_numpy().reshape(len(batch), -1)
                 yield batch.column("guid"), logits.astype(np.float32)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, KeyError, ValueError, MemoryError) as error:
         raise RunDirError(f"{path}: cannot be read ({error}); delete {path.parent} and run again"
                           ) from error  # fmt: skip
 

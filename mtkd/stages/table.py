@@ -59,12 +59,12 @@ def markdown_table(content: Mapping[str, Any], tasks: Mapping[str, Task]) -> str
     for model, found in content["models"].items():
         for key, metrics in found.items():
             text = ", ".join(f"{name} {100 * value:.2f}" for name, value in metrics.items())
-            lines.append(f"| {model} | {key} | {text} |")
+            lines.append(_line([model, key, text]))
     return "\n".join(lines) + "\n"
 
 
 def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _percent(value: float | None) -> str:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtkd.errors import SubmissionError
+from mtkd.shown import shown
 
 _MAX_BYTES = 32 * 2**20  # eight times QQP.tsv, the largest file of a true submission
+_MAX_FILES = 1000  # the server knows eleven
 _ENCRYPTED = 0x1  # of a zip entry's flags
 # What zipfile raises for a damaged zip; the decoding is that of a name.
 _DAMAGE = (
@@ -42,12 +44,16 @@ def open_archive(path: Path) -> Iterator[Archive]:
     Raises: SubmissionError: the path is neither.
     """
     if path.is_dir():
-        yield _folder(path)
+        count = sum(1 for _ in path.iterdir())
+        yield _too_many(path, count) if count > _MAX_FILES else _folder(path)
         return
     if not path.is_file():
         raise SubmissionError(f"{path}: expected a submission folder or zip, found nothing there")
     if path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
         raise SubmissionError(f"{path}: expected a submission folder or zip, found another file")
+    if (size := path.stat().st_size) > _MAX_BYTES:  # else its table of contents fills the memory
+        yield Archive((), (f"{path.name}: {_too_large(size)}",), lambda name: b"")
+        return
     try:
         archive = zipfile.ZipFile(path)
     except (*_DAMAGE, ValueError) as error:
@@ -55,7 +61,13 @@ def open_archive(path: Path) -> Iterator[Archive]:
         yield Archive((), (problem,), lambda name: b"")
         return
     with archive:
-        yield _zip(archive)
+        count = len(archive.infolist())
+        yield _too_many(path, count) if count > _MAX_FILES else _zip(archive)
+
+
+def _too_many(path: Path, count: int) -> Archive:
+    problem = f"{path.name}: {count:,} files, expected one a task; leave all others out"
+    return Archive((), (problem,), lambda name: b"")
 
 
 def _folder(path: Path) -> Archive:
@@ -74,7 +86,9 @@ def _folder(path: Path) -> Archive:
     return Archive(
         names=tuple(p.name for p in inside if p.is_file() and p.name not in _NOT_SENT),
         layout=tuple(
-            f"{p.name!r}: a folder; the server reads flat files only" for p in inside if p.is_dir()
+            f"{shown(p.name)}: a folder; the server reads flat files only"
+            for p in inside
+            if p.is_dir()
         ),
         read=read,
     )
@@ -93,8 +107,8 @@ def _zip(archive: zipfile.ZipFile) -> Archive:
         if entry.file_size > _MAX_BYTES:
             raise SubmissionError(f"{name}: {_too_large(entry.file_size)}")
         try:
-            # No more than the size above is unpacked, whatever the compressed data hold.
-            return archive.read(entry)
+            with archive.open(entry) as file:  # archive.read would unpack up to 1 GiB at once
+                return file.read(_MAX_BYTES + 1)
         except _DAMAGE as error:
             raise SubmissionError(
                 f"{name}: cannot be unpacked ({error}); zip the files again"
@@ -102,8 +116,7 @@ def _zip(archive: zipfile.ZipFile) -> Archive:
 
     return Archive(
         names=tuple(name for name in faults if not {"/", "\\"} & set(name)),
-        # Names in a zip are anyone's: repr keeps control characters off the terminal.
-        layout=tuple(f"{name!r}: {fault}" for name, fault in faults.items() if fault),
+        layout=tuple(f"{shown(name)}: {fault}" for name, fault in faults.items() if fault),
         read=read,
     )
 

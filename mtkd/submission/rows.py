@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from mtkd.errors import SubmissionError
 from mtkd.submission.server_files import HEADER, ServerFile
 
+_MAX_LINES = 2_000_000  # QQP.tsv has 390,966
 # Python's float() takes more: "1_0", " 1", "nan", digits of other scripts.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -15,8 +16,10 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 def lines_of(name: str, content: bytes) -> list[str]:
     """Return the lines of a file; CRLF and a missing final newline are tolerated.
 
-    Raises: SubmissionError: it is not UTF-8.
+    Raises: SubmissionError: it is not UTF-8, or has more lines than any submission.
     """
+    if (count := content.count(b"\n")) > _MAX_LINES:
+        raise SubmissionError(f"{name}: {count:,} lines, more than any file of a submission has")
     try:
         lines = content.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
@@ -83,7 +86,8 @@ def _prediction_fault(server_file: ServerFile, prediction: str) -> str:
     if not _NUMBER.fullmatch(prediction):
         return f"expected a number such as 2.5, found {_shown(prediction)}"
     if task.range and not task.range[0] <= float(prediction) <= task.range[1]:
-        return f"prediction {prediction} is outside {task.range[0]:g} to {task.range[1]:g}; clip it"
+        low, high = task.range
+        return f"prediction {_shown(prediction)} is outside {low:g} to {high:g}; clip it"
     return ""
 
 

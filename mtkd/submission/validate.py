@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mtkd.errors import SubmissionError
+from mtkd.shown import shown
 from mtkd.submission.archive import Archive, open_archive
 from mtkd.submission.report import FileReport, Report, capped
 from mtkd.submission.rows import lines_of, row_problems
@@ -41,7 +42,7 @@ def validate(
 def _names_problems(archive: Archive, known: Mapping[str, ServerFile]) -> Iterator[str]:
     for name in archive.names:
         if name not in known:
-            yield f"{name!r}: the server knows no such file{suggest(name, known)}"
+            yield f"{shown(name)}: the server knows no such file{suggest(name, known)}"
     if not archive.names and not archive.layout:
         yield f"none of the server's files is there: {', '.join(known)}"
 

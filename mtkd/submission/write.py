@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mtkd.artifacts import write_file
 from mtkd.errors import CardError, ShapeError, SubmissionError
+from mtkd.shown import is_plain, shown
 from mtkd.submission.server_files import HEADER, ServerFile, server_files, suggest
 from mtkd.task import Task
 from mtkd.task.decode import predictions as decode
@@ -32,7 +33,8 @@ def write_submission(
         fill_missing: write the files of `tasks` that are not in `predictions` too, the card's
             `majority` in every row.
     Returns: what was written, in the order of `tasks`.
-    Raises: SubmissionError: a file that no task has, an id twice. ShapeError: logits that do not
+    Raises: SubmissionError: a file that no task has, an id twice or that would forge a line.
+        ShapeError: logits that do not
         fit the ids or the task. Diverged: logits that are NaN or infinite.
     """
     files = server_files(tasks)
@@ -77,15 +79,15 @@ def _predicted(server_file: ServerFile, ids: Sequence[str], logits: NDArray[np.f
         raise ShapeError(f"{name}: {len(values)} rows of logits for {len(ids)} ids")
     if twice := [index for index, count in Counter(ids).items() if count > 1]:
         raise SubmissionError(
-            f"{name}: {len(twice)} ids stand there more than once, such as '{twice[0]}'; an index "
-            "can be predicted once"
+            f"{name}: {len(twice)} ids stand there more than once, such as {shown(twice[0])}; an "
+            "index can be predicted once"
         )
     if task.kind == "regression":
         assert task.range is not None  # the card requires it of a regression task
         # Adding 0.0 turns -0.0 into 0.0, which would be written with its sign.
-        return _content(ids, [f"{value:.3f}" for value in np.clip(values, *task.range) + 0.0])
+        return _content(name, ids, [f"{value:.3f}" for value in np.clip(values, *task.range) + 0.0])
     words = server_file.file.labels
-    return _content(ids, [words[value] for value in values])
+    return _content(name, ids, [words[value] for value in values])
 
 
 def _filled(server_file: ServerFile) -> bytes:
@@ -95,9 +97,14 @@ def _filled(server_file: ServerFile) -> bytes:
             f"{server_file.task.name}: the card names no `majority` to fill {file.file} with; add "
             "it, or set submission.fill_missing=none"
         )
-    return _content(map(str, range(file.rows)), [file.majority] * file.rows)
+    return _content(file.file, map(str, range(file.rows)), [file.majority] * file.rows)
 
 
-def _content(ids: Iterable[str], values: Iterable[str]) -> bytes:
+def _content(name: str, ids: Iterable[str], values: Iterable[str]) -> bytes:
+    ids, values = list(ids), list(values)
+    for text in (*ids, *dict.fromkeys(values)):
+        if not is_plain(text):
+            raise SubmissionError(f"{name}: expected an index and a prediction without tabs, line "
+                                  f"ends or control characters, found {shown(text)}")  # fmt: skip
     rows = "".join(f"{index}\t{value}\n" for index, value in zip(ids, values, strict=True))
     return f"{HEADER}\n{rows}".encode()

@@ -125,6 +125,19 @@ def test_odd_texts_come_out_as_one_by_one(
     assert info.cut == sum(len(long(*row)["input_ids"]) > LENGTH for row in rows)
 
 
+@pytest.mark.parametrize("length", [16, 17, 31])
+def test_pairs_are_cut_as_the_library_cuts_them(
+    length: int, make_tokenizer: MakeTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Every way that two texts can share the room, odd or even, the longer one first or second."""
+    monkeypatch.setattr(f"{__name__}.LENGTH", length)
+    words = [" ".join(["dog"] * n) for n in (0, 1, 2, 5, 6, 7, 8, 12, 13, 14, 15, 28, 29, 40, 41)]
+    pairs = [(first, second) for first in words for second in words]
+    examples = [Example(f"own/test/{i}", pair, None) for i, pair in enumerate(pairs)]
+    tokenise(examples, make_tokenizer(), length, tmp_path / "rows.arrow")
+    assert table(tmp_path / "rows.arrow").to_pydict() == one_by_one(examples, make_tokenizer())
+
+
 def test_a_row_of_just_the_maximum_length_is_not_cut(tiny_encoder: str, tmp_path: Path):
     words = (LENGTH - 3, LENGTH - 2, LENGTH - 1)  # with two specials
     examples = [Example(f"own/test/{n}", ("dog " * n,), None) for n in words]

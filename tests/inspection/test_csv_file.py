@@ -71,7 +71,7 @@ def test_scores_have_a_spread_instead_of_classes(tmp_path: Path) -> None:
 
 def test_names_with_commas_and_quotes_come_back_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "train.parquet"
-    odd = ('no, "never"', "ja\nwohl")
+    odd = ('no, "never"', "'ja; wohl'")
     teacher = (Teacher('x,"y"', "e", "ab" * 32),)
     write_store(path, info(odd, teacher), *values(20, classes=2, teachers=1))
     rows = read(write_csv(tmp_path / "out.csv", [path])[0])
@@ -93,6 +93,24 @@ def test_chosen_rows_have_the_same_cells_with_rank_and_texts(tmp_path: Path) -> 
         assert float(row.pop("divergence")) == pytest.approx(value, rel=1e-5)
         assert (row.pop("text_1"), row.pop("text_2")) == texts[row["guid"]]
         assert row == everything[row["guid"]]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "@SUM(A1)", "+x", "-LRB- x", "\t=1", "-"])
+def test_no_cell_is_a_formula_to_a_spreadsheet(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "train.parquet"
+    label = text.replace("\t", "")
+    write_store(path, info((label, "yes"), (Teacher(label, "e", "ab" * 32),) * 2),
+                *values(20, classes=2, teachers=2))  # fmt: skip
+    chosen = top_disagreement(path, 3)
+    texts = dict.fromkeys(chosen.chunk.guids.to_pylist(), (text, "-1.5"))
+    (file,) = write_selections_csv(tmp_path / "out.csv", [chosen], texts)
+    rows = read(file)
+    assert {(row["text_1"], row["text_2"]) for row in rows} == {(f"'{text}", "-1.5")}
+    assert {row["gold"] for row in read(write_csv(tmp_path / "all.csv", [path])[0])} == {
+        f"'{label}", "yes"
+    }  # fmt: skip
+    cells = [cell for row in rows for cell in (*row, *row.values())]
+    assert not [c for c in cells if c.startswith(("=", "@", "+", "\t")) or c.startswith("-L")]
 
 
 def test_several_stores_need_a_folder_and_get_a_file_each(tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ def test_what_a_file_leaves_open_or_gets_wrong_is_refused(
     [
         (LOGITS, {}, "--values probs or --values logits"),
         (LOGITS, {"values": "logits", "labels": None}, "--labels"),
-        (LOGITS[:-1], {"values": "logits"}, "40 lines, expected 39"),
+        (LOGITS[:-1], {"values": "logits"}, "40 lines or more, expected 39"),
         (LOGITS[:, :2], {"values": "logits"}, "expected an array (rows, 3)"),
         (LOGITS[:, 0], {"values": "logits"}, "expected an array (rows, 3)"),
         (LOGITS.astype(str), {"values": "logits"}, "expected an array of numbers"),

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mtkd.errors import StoreError
-from mtkd.soft_labels import StoreInfo, read_info
-from mtkd.soft_labels.info import VERSION, remedy
+from mtkd.soft_labels import StoreInfo, read_info, read_store
+from mtkd.soft_labels.info import VERSION, _sha256, remedy
 from tests.soft_labels.stores import MNLI, STSB, TEACHERS, make_info, write_small
 
 PATH = Path("runs/x/soft_labels/mnli/train.parquet")
@@ -94,6 +94,54 @@ def test_metadata_edited_by_hand_is_refused(tmp_path: Path, key: str, value: obj
     edit_metadata(path, text)
     with pytest.raises(StoreError, match=r"s\.parquet: its metadata was changed"):
         read_info(path)
+
+
+FORGED: list[dict[str, Any]] = [
+    {"task": "../../x"}, {"task": 3}, {"task": "a\nb"}, {"split": "/tmp/x"}, {"split": ""},
+    {"labels": [1, 2, 3]}, {"labels": ["a", "a", "b"]}, {"labels": ["a", "\x1b[2J", "b"]},
+    {"labels": ["a", "", "b"]}, {"labels": "aaa"}, {"labels": [f"c{i}" for i in range(20_000)]},
+    {"temperature": 0.0}, {"temperature": float("nan")}, {"temperature": "1"},
+    {"temperature": True},
+    {"teachers": []}, {"teachers": [{"name": "a\u202e", "encoder": "b", "sha256": "c"}]},
+    {"teachers": [{"name": "a", "encoder": ["b"], "sha256": "c"}]}, {"data_fingerprint": None},
+    {"combine": "best"}, {"combine": ["mean"]}, {"weights": [1.0]}, {"weights": ["a", "b"]},
+    {"weights": {"a": 1, "b": 2}}, {"teacher_temperatures": [1.0, 0.0]}, {"folds": -1},
+    {"folds": 1.5}, {"source": "\x1b[2J"}, {"rows": -1}, {"rows": 2.0}, {"row_groups": ["x"]},
+    {"row_groups": [1]}, {"version": True}, {"version": 2.0}, {"version": [2]}, {"more": 1},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("forged", FORGED, ids=lambda forged: str(forged)[:40])
+def test_metadata_that_mtkd_never_writes_are_refused_though_their_checksum_is_right(
+    tmp_path: Path, forged: dict[str, Any]
+) -> None:
+    """A store may come from anywhere, and its names go into files, tables and logs."""
+    path = write_small(tmp_path / "s.parquet")
+    content = {**json.loads(read_info(path).to_json()), **forged}
+    del content["sha256"]
+    edit_metadata(path, json.dumps({**content, "sha256": _sha256(content)}))
+    with pytest.raises(StoreError, match=r"s\.parquet: ") as caught:
+        read_info(path)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 1000
+
+
+def test_nesting_without_end_is_no_metadata_of_a_store(tmp_path: Path) -> None:
+    path = write_small(tmp_path / "s.parquet")
+    for text in ("[" * 10**6, '{"version":' * 10**5, '{"version": 2, "labels": ' + "[" * 10**6):
+        edit_metadata(path, text)
+        with pytest.raises(StoreError, match="or a broken one"):
+            read_info(path)
+
+
+@pytest.mark.parametrize("rows", [0, 2, 10**12])
+def test_a_store_that_miscounts_its_rows_is_refused(tmp_path: Path, rows: int) -> None:
+    path = write_small(tmp_path / "s.parquet")
+    content = {**json.loads(read_info(path).to_json()), "rows": rows}
+    del content["sha256"]
+    edit_metadata(path, json.dumps({**content, "sha256": _sha256(content)}))
+    with pytest.raises(StoreError, match=r"s\.parquet: .*rows"):
+        read_store(path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "nonsense", '"text"', "2", '{"version": "x"}'])

@@ -279,7 +279,7 @@ def test_a_removed_row_group_is_refused(in_groups: Path, kept: slice) -> None:
 
 def test_an_added_row_group_is_refused(in_groups: Path) -> None:
     edit(in_groups, lambda t: pa.concat_tables([t, t[192:]]), row_group_size=64)
-    with pytest.raises(StoreError, match=r"is not as it was written|row groups, expected 4"):
+    with pytest.raises(StoreError, match=r"is not as it was written|208 rows, .* say 200"):
         read_all(in_groups)
 
 

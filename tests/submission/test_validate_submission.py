@@ -6,6 +6,7 @@ import json
 import re
 import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mtkd.errors import SubmissionError
 from mtkd.submission import Report, validate, zip_submission
 from mtkd.submission.archive import _MAX_BYTES
 from mtkd.task import Task, load_task
+from tests.memory import within
 
 ROWS = 6  # of each test set, as in conftest
 HEADER = "index\tprediction"
@@ -318,3 +320,46 @@ def test_a_corruption_is_caught_or_harmless(tmp_path: Path, tasks: Tasks, conten
     report: Report = validate(tmp_path, tasks=tasks)
     assert report.valid == is_right(content), report.problems
     assert all(problem.startswith("RTE.tsv:") for problem in report.problems)
+
+
+def test_a_zip_that_claims_little_and_holds_400_mib_is_not_unpacked(
+    tmp_path: Path, tasks: Tasks
+) -> None:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = b"".join(packer.compress(bytes(2**20)) for _ in range(400)) + packer.flush()
+    path = tmp_path / "s.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("RTE.tsv", packed)
+    content = bytearray(path.read_bytes())
+    for signature, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        start = content.rindex(signature)
+        content[start + place : start + place + 2] = b"\x08\x00"  # deflated
+        content[start + place + 14 : start + place + 18] = (100).to_bytes(4, "little")  # unpacked
+    path.write_bytes(content)
+    with within(200):
+        report = validate(path, tasks=tasks)
+    assert any("cannot be unpacked" in problem for problem in report.problems)
+
+
+def test_a_zip_of_more_than_32_mib_or_of_thousands_of_files_is_refused_whole(
+    tmp_path: Path, tasks: Tasks
+) -> None:
+    path = tmp_path / "s.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for i in range(1001):
+            archive.writestr(f"{i}.tsv", b"")
+    start = time.monotonic()
+    assert validate(path, tasks=tasks).problems == (
+        "s.zip: 1,001 files, expected one a task; leave all others out",
+    )
+    with path.open("ab") as file:
+        file.truncate(_MAX_BYTES + 1)
+    assert "too large to be a submission" in validate(path, tasks=tasks).problems[0]
+    assert time.monotonic() - start < 2
+
+
+def test_a_file_of_line_ends_is_refused_at_once(folder: Path, tasks: Tasks) -> None:
+    (folder / "RTE.tsv").write_bytes(b"\n" * _MAX_BYTES)
+    with within(200):
+        (problem,) = checked(folder, tasks)
+    assert "lines, more than any file of a submission has" in problem

@@ -123,6 +123,14 @@ def test_what_cannot_be_sent_is_refused_and_nothing_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("index", ["0\t1", "0\n1\tentailment", "0\r", "\x1b[2J", "\u2028"])
+def test_an_index_can_forge_no_line_or_column(tmp_path: Path, index: str) -> None:
+    with pytest.raises(SubmissionError, match=r"RTE\.tsv: expected an index and a prediction") as e:
+        write_submission(tmp_path / "sent", {"RTE.tsv": ([index], np.zeros((1, 2)))}, TASKS)
+    assert str(e.value).isprintable()
+    assert not (tmp_path / "sent").exists()
+
+
 def test_files_without_predictions_are_left_out_or_filled_with_the_majority(tmp_path: Path) -> None:
     generator = np.random.default_rng(2)
     rte = {"RTE.tsv": ([str(i) for i in range(3000)], generator.normal(size=(3000, 2)))}
