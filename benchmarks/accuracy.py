@@ -21,6 +21,7 @@ from typing import Any
 
 from benchmarks.harness import RESULTS, Table
 from benchmarks.results import table_lines
+from mtkd.errors import Interrupted
 
 TASKS = ("rte", "mrpc")
 DEFAULT = "default"
@@ -63,7 +64,10 @@ def main() -> None:
         for arm in arms:
             key = (arm, seed, given.rows)
             if key not in done:
-                done[key] = run(given.glue, arm, seed, given.rows, given.runs)
+                try:
+                    done[key] = run(given.glue, arm, seed, given.rows, given.runs)
+                except Interrupted as stopped:
+                    sys.exit(f"{stopped}; the same command with --results {path} goes on")
                 append(path, {"arm": arm, "seed": seed, "rows": given.rows,
                               "settings": list(SETTINGS), **done[key]})  # fmt: skip
     scores = {

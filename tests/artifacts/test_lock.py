@@ -125,3 +125,24 @@ def test_a_link_in_place_of_the_lock_is_not_written_to(tmp_path: Path) -> None:
     with pytest.raises(RunDirError, match="is a link"), held(tmp_path / "run"):
         pass
     assert (tmp_path / "precious").read_text() == "mine"
+
+
+def test_a_lock_file_removed_while_it_was_opened_is_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last holder removes it; who has opened it by then would hold a file without a name."""
+    import fcntl
+
+    real, calls = fcntl.flock, []
+
+    def flock(descriptor: int, operation: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 1:
+            (tmp_path / LOCK).unlink()
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with held(tmp_path):
+        assert len(calls) == 2
+        with pytest.raises(RunDirError, match="in use by process"), held(tmp_path):
+            pass
