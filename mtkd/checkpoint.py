@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from mtkd.artifacts import fingerprint, publish, recover
+from mtkd.artifacts import fingerprint, publish, recover, remove
 from mtkd.errors import RunDirError
 from mtkd.sharding import part
 
@@ -24,7 +23,7 @@ _TENSORS, _STATE = "tensors.safetensors", "state.json"
 def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
     """Write tensors and state to `folder`, replacing what was there, whole or not at all."""
     staged = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(staged, ignore_errors=True)
+    remove(staged)
     staged.mkdir(parents=True)
     save_tensors(staged / _TENSORS, tensors)
     content = {**state, "checksum": fingerprint(dict(state))}

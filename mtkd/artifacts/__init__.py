@@ -11,7 +11,15 @@ from mtkd.artifacts.manifest import (
     peak_memory_mb,
     read_manifest,
 )
-from mtkd.artifacts.publish import clear_old, flush_all, publish, recover, refuse_links, write_file
+from mtkd.artifacts.publish import (
+    clear_old,
+    flush_all,
+    publish,
+    recover,
+    refuse_links,
+    remove,
+    write_file,
+)
 
 __all__ = [
     "HASHES",
@@ -34,5 +42,6 @@ __all__ = [
     "refuse_links",
     "remembered_sha256",
     "remembering",
+    "remove",
     "write_file",
 ]

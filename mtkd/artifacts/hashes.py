@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mtkd.artifacts.fingerprint import file_sha256, fingerprint
+from mtkd.artifacts.lock import LOCK
 from mtkd.artifacts.publish import write_file
 
 HASHES = ".hashes.json"  # in a run directory
@@ -40,7 +41,7 @@ def checked_sha256(path: Path) -> str:
 
 @contextlib.contextmanager
 def remembering(folder: Path, *, keep: bool = True) -> Iterator[None]:
-    """Know the hashes kept in `folder`, and `keep` there what is learnt, if the folder is there."""
+    """Know the hashes kept in `folder`, and `keep` there what is learnt, if it holds a run."""
     before = _load(folder / HASHES)
     for key, entry in before.items():
         _known.setdefault(key, entry)
@@ -49,11 +50,15 @@ def remembering(folder: Path, *, keep: bool = True) -> Iterator[None]:
     finally:
         now = time.time_ns()
         settled = {k: v for k, v in _known.items() if now - v[0][1] > _SETTLED * 1e9}
-        if keep and folder.is_dir() and settled != before:
+        if keep and _holds_a_run(folder) and settled != before:
             content = {k: [*v] for k, v in sorted(settled.items())}
             text = json.dumps({"checksum": fingerprint(content), "files": content})
             with contextlib.suppress(OSError):  # it only saves time
                 write_file(folder / HASHES, text.encode())
+
+
+def _holds_a_run(folder: Path) -> bool:
+    return folder.is_dir() and any(path.name != LOCK for path in folder.iterdir())
 
 
 def _read(path: Path, key: str, state: list[int]) -> str:

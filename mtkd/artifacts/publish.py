@@ -39,11 +39,11 @@ def publish(staged: Path, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     old = _old(place)
     if place.is_dir() or (place.exists() and staged.is_dir()):
-        _remove(old)
+        remove(old)
         os.replace(place, old)
     os.replace(staged, place)
     flush(place.parent)
-    _remove(old)
+    remove(old)
 
 
 def flush_all(path: Path) -> None:
@@ -61,7 +61,7 @@ def recover(place: Path) -> None:
 def clear_old(place: Path) -> None:
     """Remove what stood at `place` before, if `publish` was stopped just after replacing it."""
     if place.exists():
-        _remove(_old(place))
+        remove(_old(place))
 
 
 def refuse_links(folder: Path, place: str) -> None:
@@ -87,12 +87,13 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _old(place: Path) -> Path:
-    return place.with_name(f".{place.name}.old")
-
-
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, a folder or a link, where there is one; a failure is an error."""
     if path.is_dir() and not path.is_symlink():  # of a link, what it points to is not ours
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _old(place: Path) -> Path:
+    return place.with_name(f".{place.name}.old")

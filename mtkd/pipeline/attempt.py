@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mtkd.artifacts import Manifest, environment, read_manifest, write_file
+from mtkd.artifacts import Manifest, environment, read_manifest, remove, write_file
 from mtkd.errors import RunDirError
 
 PARTIAL = ".partial"
@@ -40,8 +40,7 @@ class Attempt:
             self._spent = float(before["seconds"])
             self._say_what_differs(before["environment"])
         else:
-            shutil.rmtree(self.staged, ignore_errors=True)
-            self.staged.unlink(missing_ok=True)
+            remove(self.staged)
         folder = self.staged.parent if self._is_file else self.staged
         folder.mkdir(parents=True, exist_ok=True)
         self._started = time.monotonic()

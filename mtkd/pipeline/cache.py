@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from mtkd.artifacts import check_files, flush_all, manifest_path, publish, read_manifest
+from mtkd.artifacts import check_files, flush_all, manifest_path, publish, read_manifest, remove
 from mtkd.errors import RunDirError
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def fetch(shared: Path, staged: Path, place: Path) -> bool:
     """
     if not shared.is_dir():
         return False
-    shutil.rmtree(staged, ignore_errors=True)
+    remove(staged)
     shutil.copytree(shared, staged, copy_function=_link)
     try:
         found = read_manifest(staged / place.name)

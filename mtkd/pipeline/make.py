@@ -140,8 +140,11 @@ def _make(run: Run, unit: Unit, attempt: Attempt, cache: Path | None, processes:
     place = run.folder / unit.place
     manifest = Manifest(unit.stage, inputs_of(run, unit), 0.0, 0, environment(), {})
     shared = cache / unit.place / manifest.fingerprint if cache is not None else None
-    if processes.main and not (shared is not None and fetch(shared, attempt.staged, place)):
-        attempt.begin(manifest.fingerprint)
+    if processes.main:
+        if shared is not None and fetch(shared, attempt.staged, place):
+            attempt.clear_away()
+        else:
+            attempt.begin(manifest.fingerprint)
     processes.wait()
     if unit_status(run, unit).state == "done":
         return

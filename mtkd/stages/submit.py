@@ -72,7 +72,7 @@ def _write(run: Run, model: str, tasks: list[str], folder: Path) -> dict[str, An
     fill = run.recipe.submission.fill_missing == "majority"
     written = write_submission(folder, predicted, _cards(run, tasks).values(), fill)
     log.info("submission by %s: %s", model, ", ".join(path.name for path in written))
-    return {"model": model, "files": [path.name for path in written]}
+    return {"model": model, "files": sorted(path.name for path in written)}
 
 
 def _cards(run: Run, tasks: list[str]) -> dict[str, Task]:

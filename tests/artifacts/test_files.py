@@ -74,7 +74,7 @@ def test_another_size_is_found(place: Path, size: int) -> None:
 def test_a_missing_file_is_found(place: Path) -> None:
     made = manifest(place)
     (place / "config.json").unlink()
-    with pytest.raises(RunDirError, match="config.json: is gone"):
+    with pytest.raises(RunDirError, match=r"config\.json: is gone"):
         check_files(place, made)
 
 

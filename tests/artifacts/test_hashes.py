@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,8 @@ from mtkd.artifacts.hashes import checked_sha256
 
 
 @pytest.fixture(autouse=True)
-def new_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(hashes, "_known", {})
-    monkeypatch.setattr(hashes, "_read_here", set())
-    yield
+def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    forget(monkeypatch)
 
 
 @pytest.fixture

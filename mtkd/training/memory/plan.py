@@ -128,7 +128,7 @@ def plan_memory(
             log.info("%s: batch_size auto: %d rows an update, accumulation %d, checkpointing %s",
                      title, chosen.rows_per_update, chosen.accumulation,
                      "on" if chosen.gradient_checkpointing else "off")  # fmt: skip
-    return _plan(chosen, needed, room)
+    return _plan(chosen, needed, room) if recorded is None else recorded
 
 
 def agreed(

@@ -1,0 +1,270 @@
+"""Runs that are killed at random moments, and started again by the same command until done."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import random
+import re
+import shlex
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.faults.compare import artefacts, differences, leftovers, seconds_by_stage
+from tests.faults.processes import Child, Launcher, wait
+from tests.faults.recipe import STAGES
+
+# one after another; what is random is the moment
+_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGKILL)
+_AT_ONCE = 1 / 3  # share of kills that are followed by another soon after the resume
+_SOON = (0.3, 1.0, 2.5)  # seconds of work that such a resume has at most
+_AT_START = 1 / 4  # share of those that come at any time from the start of the process
+_START = 6.0  # seconds
+_AHEAD = 2  # stages, from the first that is not done, of which one is aimed at
+_TRAINING = {"refine", "teach", "distill"}
+_LOOK = 0.001  # seconds between looks at a run
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Kill:
+    """One kill: by what, of which run, and in the making of what.
+
+    epoch, step: of a training, by its last save; None where there was none yet.
+    """
+
+    run: int
+    signal: str
+    stage: str
+    place: str
+    epoch: int | None = None
+    step: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """What is to be killed: a recipe, its reference, and the rest as `campaign` has it."""
+
+    recipe: Path
+    reference: Path
+    stages: tuple[str, ...]
+    after_a_save: float
+
+
+@dataclasses.dataclass
+class Campaign:
+    """What a campaign of kills found. problems: all that is not as promised, a line each."""
+
+    seed: int
+    kills: list[Kill] = dataclasses.field(default_factory=list)
+    problems: list[str] = dataclasses.field(default_factory=list)
+    runs: int = 0
+    identical: int = 0
+
+    @property
+    def twice_in_an_epoch(self) -> int:
+        """Return the kills that came in an epoch where the same run had been killed before."""
+        seen = Counter((k.run, k.place, k.epoch) for k in self.kills if k.epoch is not None)
+        return sum(count - 1 for count in seen.values())
+
+    def table(self) -> str:
+        """Return kills by stage and signal, and what became of the runs."""
+        names = ("SIGKILL", "SIGTERM", "SIGINT")
+        lines = [f"{'stage':<18}{'kills':>7}" + "".join(f"{name:>9}" for name in names)]
+        for stage in (*STAGES, "between artefacts"):
+            found = [kill for kill in self.kills if kill.stage == stage]
+            by = Counter(kill.signal for kill in found)
+            lines.append(f"{stage:<18}{len(found):>7}" + "".join(f"{by[n]:>9}" for n in names))
+        whole = "yes" if self.identical == self.runs else "NO"
+        hit = len({kill.stage for kill in self.kills} & set(STAGES))
+        lines += [
+            f"kills {len(self.kills)}, resumes {len(self.kills)}, runs {self.runs}, "
+            f"stages hit {hit} of {len(STAGES)}, seed {self.seed}",
+            f"killed again in the same epoch of a training: {self.twice_in_an_epoch}",
+            f"byte-identical with a run never killed: {self.identical} of {self.runs} ({whole})",
+        ]
+        return "\n".join(lines + [f"PROBLEM: {problem}" for problem in self.problems])
+
+
+def campaign(
+    launcher: Launcher,
+    recipes: Sequence[tuple[Path, Path]],
+    folder: Path,
+    *,
+    kills: int,
+    seed: int,
+    most: int = 8,
+    stages: Sequence[str] = STAGES,
+    after_a_save: float = 0.5,
+) -> Campaign:
+    """Kill runs until `kills` have landed; each goes on until it is done, and is then compared.
+
+    Args: recipes: each with the run directory of a reference never killed; taken in turn. folder:
+        where runs are made. most: kills of one run. stages: those that are aimed at. after_a_save:
+        share of the kills of trainings that wait for the first save, and so come within its steps.
+    """
+    draw = random.Random(seed)
+    found = Campaign(seed)
+    while len(found.kills) < kills:
+        recipe, reference = recipes[found.runs % len(recipes)]
+        wanted = min(most, kills - len(found.kills))
+        run = folder / f"run-{found.runs}"
+        target = Target(recipe, reference, tuple(stages), after_a_save)
+        _kill_until_done(launcher, target, run, wanted, draw, found)
+        faults = [*differences(reference, run), *(f"{n}: left over" for n in leftovers(run))]
+        found.problems += [f"run {found.runs}: {fault}" for fault in faults]
+        found.identical += not faults
+        found.runs += 1
+        log.info("%d runs, %d kills, %d problems", found.runs, len(found.kills),
+                 len(found.problems))  # fmt: skip
+    return found
+
+
+def _kill_until_done(
+    launcher: Launcher,
+    target: Target,
+    run: Path,
+    most: int,
+    draw: random.Random,
+    found: Campaign,
+) -> None:
+    """Start one run again and again, killed `most` times at most, until it is done."""
+    places, seconds = artefacts(target.reference), seconds_by_stage(target.reference)
+    arguments = ["run", str(target.recipe), "--run-dir", str(run)]
+    killed, soon = 0, False
+    while True:
+        number = _SIGNALS[len(found.kills) % len(_SIGNALS)]
+        left = [s for s in _not_done(run, places) if s in target.stages][:_AHEAD]
+        counts = Counter(kill.stage for kill in found.kills)
+        stage = min(left, key=lambda s: (counts[s], draw.random()), default="")
+        own = [place for place, of in places.items() if of == stage]
+        later = [p for p, of in places.items() if stage and _comes_after(of, stage)]
+        longest = draw.choice(_SOON) if soon else seconds.get(stage, 1.0)
+        saved = not soon and stage in _TRAINING and draw.random() < target.after_a_save
+        if saved:
+            longest /= len(own)
+        if at_start := soon and draw.random() < _AT_START:
+            longest = _START
+        moment = draw.uniform(0, longest)
+        launcher.err.unlink(missing_ok=True)
+        child = launcher.start(arguments)
+        began = _signs(run, launcher.err)
+
+        def begun(
+            at_start: bool = at_start,
+            own: Sequence[str] = () if soon else own,
+            later: Sequence[str] = later,
+            saved: bool = saved,
+            began: tuple[object, ...] = began,
+        ) -> bool:
+            if at_start:
+                return True
+            works = _signs(run, launcher.err) != began  # and is not still importing
+            if not works or not own:
+                return works
+            sign = _is_saved if saved else _is_made
+            # a short stage may be over between two looks; better late than never
+            return any(sign(run, p) for p in own) or any(_is_made(run, p) for p in later)
+
+        if killed == most or not _reached(child, moment, begun):
+            code = wait(child)
+            if code != 0:
+                found.problems.append(f"run {found.runs}: ended with {code}: {_last(launcher.err)}")
+            return
+        kill = _look(run, found.runs, number, places)
+        child.kill(number)
+        code = wait(child)
+        if code == 0:  # it was at its end
+            _expect(found, kill.place == "", f"{kill}: was ignored", launcher.err)
+            return
+        found.kills.append(kill)
+        killed += 1
+        soon = draw.random() < _AT_ONCE
+        if number == signal.SIGKILL:
+            _expect(found, code == -signal.SIGKILL, f"{kill}: ended with {code}", launcher.err)
+            continue
+        if code == -number and _signs(run, launcher.err) == began:  # Python itself was starting
+            continue
+        told = re.search(r"Go on with: mtkd (.*)", launcher.err.read_text("utf-8"))
+        _expect(found, code == 130 and told is not None, f"{kill}: ended with {code}", launcher.err)
+        arguments = shlex.split(told[1]) if told else arguments
+
+
+def _reached(child: Child, seconds: float, begun: Callable[[], bool]) -> bool:
+    """Wait until `seconds` after something begins; return whether the child still runs then."""
+    at: float | None = None
+    while child.poll() is None:
+        now = time.monotonic()
+        if at is None and begun():
+            at = now + seconds
+        if at is not None and now >= at:
+            return True
+        time.sleep(_LOOK)
+    return False
+
+
+def _signs(run: Path, err: Path) -> tuple[object, ...]:
+    """Return what changes as soon as a run does anything."""
+    paths = [run, run / "recipe.yaml", run / ".lock", run / ".partial"]
+    said = err.exists() and err.stat().st_size > 0
+    return said, *(_when(path) for path in paths)
+
+
+def _when(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _comes_after(stage: str, other: str) -> bool:
+    return STAGES.index(stage) > STAGES.index(other)
+
+
+def _is_made(run: Path, place: str) -> bool:
+    """Return whether an artefact is in the making."""
+    staged = run / ".partial" / place
+    return staged.exists() or staged.with_name(f"{staged.name}.attempt.json").exists()
+
+
+def _is_saved(run: Path, place: str) -> bool:
+    """Return whether a training has saved its state."""
+    return (run / ".partial" / place / "checkpoint").exists()
+
+
+def _not_done(run: Path, places: dict[str, str]) -> list[str]:
+    """Return the stages that are not done, in their order."""
+    done = artefacts(run) if run.exists() else {}
+    return [s for s in STAGES if any(of == s and p not in done for p, of in places.items())]
+
+
+def _look(run: Path, number: int, by: signal.Signals, places: dict[str, str]) -> Kill:
+    """Return what a run is at."""
+    for place, stage in places.items():
+        if _is_made(run, place):
+            epoch, step = _progress(run / ".partial" / place)
+            return Kill(number, by.name, stage, place, epoch, step)
+    return Kill(number, by.name, "between artefacts", "")
+
+
+def _progress(staged: Path) -> tuple[int | None, int | None]:
+    try:
+        state = json.loads((staged / "checkpoint" / "state.json").read_text("utf-8"))
+    except (OSError, ValueError):  # none yet, or one that is just being replaced
+        return None, None
+    return state["epoch"], state["step"]
+
+
+def _expect(found: Campaign, fulfilled: bool, fault: str, err: Path) -> None:
+    if not fulfilled:
+        found.problems.append(f"{fault}: {_last(err)}")
+
+
+def _last(err: Path) -> str:
+    return " / ".join(err.read_text("utf-8").strip().splitlines()[-3:])
