@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +39,24 @@ def leftovers(run: Path) -> list[str]:
 
 
 def artefacts(run: Path) -> dict[str, str]:
-    """Return the places of a run's artefacts, each with its stage, by their manifests."""
+    """Return the places of a run's artefacts, each with its stage, by their manifests.
+
+    The run may go on meanwhile: what is on the move just then may or may not be among them.
+    """
     found = {}
-    for path in run.rglob("*manifest.json"):
-        content = json.loads(path.read_text("utf-8"))
-        if path.name == "manifest.json":
-            place = path.parent
-        else:
-            stem = path.name.removesuffix(".manifest.json")
-            (place,) = (p for p in path.parent.glob(f"{stem}.*") if p != path and p.stem == stem)
-        found[str(place.relative_to(run))] = content["stage"]
+    for top, folders, names in os.walk(run):
+        folders[:] = [name for name in folders if name != ".partial"]
+        folder = Path(top)
+        for name in names:
+            place = folder
+            if name.endswith(".manifest.json") and not name.startswith("."):
+                stem = name.removesuffix("manifest.json")
+                place = folder / next((n for n in names if n in {f"{stem}json", f"{stem}zip"}), "")
+            elif name != "manifest.json":
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                stage = json.loads((folder / name).read_text("utf-8"))["stage"]
+                found[str(place.relative_to(run))] = stage
     return found
 
 
