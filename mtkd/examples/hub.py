@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ _TIMEOUT = 5.0  # seconds for the hub's first answer
 _BATCH = 1000  # rows in memory at a time
 
 
-def hub_rows(task: Task, hub: HubSource, split: str) -> tuple[Columns, Iterator[RawRow]]:
+def hub_rows(task: Task, hub: HubSource, split: str) -> tuple[Columns, Generator[RawRow]]:
     """Open a split of a data set; fetch it if the cache lacks it.
 
     A class is known by its name on the hub, never by its number there, which may count in another
@@ -63,7 +63,7 @@ def _class_names(
 
 def _rows(
     dataset: Dataset, columns: Columns, task: Task, names: Sequence[str] | None, where: str
-) -> Iterator[RawRow]:
+) -> Generator[RawRow]:
     needed = [str(column) for column in columns.needed()]
     low = task.range[0] if task.range else 0
     number = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from mtkd.examples.rows import Column, RawRow
 from mtkd.shown import is_plain, reason, several
 
 
-def jsonl_rows(path: Path, needed: Sequence[Column]) -> Iterator[RawRow]:
+def jsonl_rows(path: Path, needed: Sequence[Column]) -> Generator[RawRow]:
     """Yield the rows of a JSON-lines file. Keys may stand in any order; others are not read."""
     for number, line in enumerate(read_lines(path), start=1):
         where = f"{path}:{number}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from mtkd.errors import DataError
@@ -11,7 +11,7 @@ from mtkd.errors import DataError
 LONGEST_ROW = 10 * 2**20  # bytes: a novel has one million; a whole file on one line has more
 
 
-def read_lines(path: Path) -> Iterator[str]:
+def read_lines(path: Path) -> Generator[str]:
     """Yield a file's lines, without a byte-order mark at the start, each with its line end.
 
     A line ends at a line feed only. Memory is that of a line, 10 MiB at most.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ _TOGETHER = 64 * 2**20  # bytes of them, where one text is said of many rows
 UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
 
 
-def parquet_rows(path: Path, needed: Sequence[Column]) -> Iterator[RawRow]:
+def parquet_rows(path: Path, needed: Sequence[Column]) -> Generator[RawRow]:
     """Yield the rows of a Parquet file; "path:row 17" is its 17th."""
     number = 0
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def read_examples(
         source, columns, rows = _open_hub(task, split)
     else:
         source, columns, rows = _open_file(task, split, data)
-    return _not_empty(to_examples(rows, columns, task, split, report), source, task, split)
+    return _checked(rows, columns, task, split, report, source)
 
 
 def split_path(task: Task, split: str, data: DataSettings) -> Path:
@@ -78,7 +79,9 @@ def _root(task: Task, data: DataSettings) -> Path:
     return Path(data.root)
 
 
-def _open_file(task: Task, split: str, data: DataSettings) -> tuple[str, Columns, Iterable[RawRow]]:
+def _open_file(
+    task: Task, split: str, data: DataSettings
+) -> tuple[str, Columns, Generator[RawRow]]:
     path = split_path(task, split, data)
     if not path.is_file():
         hint = ""
@@ -102,7 +105,7 @@ def _open_file(task: Task, split: str, data: DataSettings) -> tuple[str, Columns
     return str(path), columns, readers[path.suffix]()
 
 
-def _open_hub(task: Task, split: str) -> tuple[str, Columns, Iterable[RawRow]]:
+def _open_hub(task: Task, split: str) -> tuple[str, Columns, Generator[RawRow]]:
     if task.hub is None:
         raise DataError(f"{task.name}: the card has no hub; use data.source=directory")
     if split not in task.hub.splits:
@@ -114,12 +117,19 @@ def _open_hub(task: Task, split: str) -> tuple[str, Columns, Iterable[RawRow]]:
     return task.hub.path, *hub_rows(task, task.hub, split)
 
 
-def _not_empty(
-    examples: Iterator[Example], source: str, task: Task, split: str
+def _checked(
+    rows: Generator[RawRow],
+    columns: Columns,
+    task: Task,
+    split: str,
+    report: ReadReport,
+    source: str,
 ) -> Iterator[Example]:
+    """Yield the rows' examples, of which there have to be some; close the file in any case."""
     empty = True
-    for example in examples:
-        empty = False
-        yield example
+    with closing(rows):
+        for example in to_examples(rows, columns, task, split, report):
+            empty = False
+            yield example
     if empty:
         raise DataError(f"{source}: expected rows for {task.name}/{split}, found none")

@@ -7,32 +7,38 @@ vertical tab or a lone carriage return.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from mtkd.examples.lines import read_lines
 from mtkd.examples.rows import Column, RawRow, find_columns
 
 
-def tsv_rows(path: Path, header: bool, needed: Sequence[Column]) -> Iterator[RawRow]:
+def tsv_rows(path: Path, header: bool, needed: Sequence[Column]) -> Generator[RawRow]:
     """Yield the rows of a TSV file, one line in memory at a time."""
-    lines = (line.removesuffix("\n").removesuffix("\r").split("\t") for line in read_lines(path))
-    return delimited_rows(enumerate(lines, start=1), str(path), header, needed)
+    return delimited_rows(_records(path), str(path), header, needed)
 
 
 def delimited_rows(
-    records: Iterator[tuple[int, list[str]]], path: str, header: bool, needed: Sequence[Column]
-) -> Iterator[RawRow]:
+    records: Generator[tuple[int, list[str]]], path: str, header: bool, needed: Sequence[Column]
+) -> Generator[RawRow]:
     """Yield rows from the fields of each line, with the number of the line that they end on."""
     positions: dict[Column, int] | None = None
     width = 0
-    for number, fields in records:
-        where = f"{path}:{number}"
-        if positions is None:
-            positions, width = find_columns(fields, needed, where), len(fields)
-            if header:
-                continue
-        if len(fields) != width:
-            yield RawRow(where, {}, f"expected {width} fields, found {len(fields)}")
-        else:
-            yield RawRow(where, {column: fields[at] for column, at in positions.items()})
+    with closing(records):  # the file, that is, even while someone holds the error
+        for number, fields in records:
+            where = f"{path}:{number}"
+            if positions is None:
+                positions, width = find_columns(fields, needed, where), len(fields)
+                if header:
+                    continue
+            if len(fields) != width:
+                yield RawRow(where, {}, f"expected {width} fields, found {len(fields)}")
+            else:
+                yield RawRow(where, {column: fields[at] for column, at in positions.items()})
+
+
+def _records(path: Path) -> Generator[tuple[int, list[str]]]:
+    for number, line in enumerate(read_lines(path), start=1):
+        yield number, line.removesuffix("\n").removesuffix("\r").split("\t")

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -30,6 +31,21 @@ def write(folder, name, rows):
 def test_what_pandas_writes_is_read_as_it_was(tmp_path, name):
     write(tmp_path, name, ROWS)
     assert read(own_task(tmp_path, {"path": name})) == EXAMPLES
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [("t.csv", '"a" b,cat')]
+    + [(name, row) for name in ("t.csv", "t.tsv") for row in ("a,cat,more", "a,other kind")],
+)
+def test_a_refused_file_is_closed_while_its_error_is_held(tmp_path, name, row):
+    lines = f"text,label\n{row}\nlast,cat\n"
+    (tmp_path / name).write_text(lines if name == "t.csv" else lines.replace(",", "\t"))
+    with pytest.raises(DataError) as caught:
+        read(own_task(tmp_path, {"path": name}))
+    open_files = {path.resolve() for path in Path("/proc/self/fd").iterdir()}
+    assert caught.value is not None
+    assert tmp_path / name not in open_files
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
