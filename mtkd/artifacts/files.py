@@ -18,7 +18,9 @@ def record_files(staged: Path, place: Path, scratch: Collection[str] = ()) -> di
     """
     if staged.is_file():
         return {place.name: _record(staged)}
-    own = {manifest_path(staged), *(staged / name for name in scratch)}
+    manifest = manifest_path(staged)
+    unfinished = manifest.with_name(f".{manifest.name}.partial")  # by a process that was killed
+    own = {manifest, unfinished, *(staged / name for name in scratch)}
     files = sorted(path for path in staged.rglob("*") if path.is_file())
     return {
         path.relative_to(staged).as_posix(): _record(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import platform
@@ -100,6 +101,13 @@ def environment() -> dict[str, str]:
         "threads": str(torch.get_num_threads()),
         "processes": os.environ.get("WORLD_SIZE", "1"),
     }
+    return {**found, **_versions()}
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """Return the versions of the packages that are there; each costs a millisecond to find out."""
+    found = {}
     for package in _PACKAGES:
         try:
             found[package] = version(package)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -70,7 +69,7 @@ class Attempt:
 
     def clear_away(self) -> None:
         """Remove what is left of it, and the folders above it that are empty."""
-        shutil.rmtree(self.staged, ignore_errors=True)
+        remove(self.staged)
         self._mark.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # another artefact is in the making there
             for folder in self.staged.parents:
@@ -99,3 +98,12 @@ class Attempt:
         if differing:
             log.warning("%s: goes on under other conditions, so that last digits may differ from a "
                         "run in one go: %s", self.staged.name, ", ".join(differing))  # fmt: skip
+
+
+def sweep(folder: Path) -> None:
+    """Remove the empty folders of attempts that an error kept `clear_away` from removing."""
+    partial = folder / PARTIAL
+    inside = sorted((path for path in partial.rglob("*") if path.is_dir()), reverse=True)
+    for each in [*inside, *([partial] if partial.exists() else [])]:
+        with contextlib.suppress(OSError):  # not empty: something is in the making there
+            each.rmdir()

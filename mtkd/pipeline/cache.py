@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import time
 from pathlib import Path
 
 from mtkd.artifacts import check_files, flush_all, manifest_path, publish, read_manifest, remove
 from mtkd.errors import RunDirError
+
+_ABANDONED = 3600.0  # seconds: no copy takes that long, so its process was killed
 
 log = logging.getLogger(__name__)
 
@@ -17,8 +20,11 @@ def share(place: Path, shared: Path) -> None:
     """Put a finished artefact and its manifest into the cache; links where the disk allows."""
     if shared.exists():
         return
+    for old in shared.parent.glob(f".{shared.name}.*"):
+        if time.time() - old.stat().st_mtime > _ABANDONED:
+            remove(old)
     staged = shared.with_name(f".{shared.name}.{os.getpid()}")
-    shutil.rmtree(staged, ignore_errors=True)
+    remove(staged)
     staged.mkdir(parents=True)
     for path in {place, manifest_path(place)}:
         if path.is_dir():

@@ -25,10 +25,11 @@ from mtkd.artifacts import (
     recover,
     refuse_links,
     remembering,
+    remove,
     write_file,
 )
 from mtkd.errors import RunDirError, UserError
-from mtkd.pipeline.attempt import PARTIAL, Attempt
+from mtkd.pipeline.attempt import PARTIAL, Attempt, sweep
 from mtkd.pipeline.cache import fetch, share
 from mtkd.pipeline.disk import disk_errors_explained
 from mtkd.pipeline.processes import Processes
@@ -37,7 +38,8 @@ from mtkd.recipe import RUN_RECIPE, GlueRecipe, load_recipe, save_recipe
 from mtkd.stages import STAGES, Run, Unit, cost_of_folds
 from mtkd.task import plan_tasks
 
-_OURS = {LOCK, HASHES}  # in a run directory, beside what is the run's
+# in a run directory beside what is the run's; a killed process leaves the last two
+_OURS = {LOCK, HASHES, f".{HASHES}.partial", f".{RUN_RECIPE}.partial"}
 _DEAR = 600.0  # seconds that a stage may cost to redo without --rerun
 
 log = logging.getLogger(__name__)
@@ -90,6 +92,8 @@ def carry_out(
                 processes.wait()  # the stage before is on disk, for all processes to look at
                 for unit in STAGES[stage](run):
                     _bring_up_to_date(run, unit, cache, processes)
+            if processes.main:
+                sweep(run.folder)
 
 
 @contextlib.contextmanager
@@ -126,20 +130,29 @@ def _bring_up_to_date(run: Run, unit: Unit, cache: Path | None, processes: Proce
     if status.state == "stale":
         log.info("%s: stale: %s", unit.place, status.why)
     processes.wait()  # nobody makes it before all have looked
+    manifest = Manifest(unit.stage, inputs_of(run, unit), 0.0, 0, environment(), {})
+    shared = cache / unit.place / manifest.fingerprint if cache is not None else None
     if status.state != "done":
         with disk_errors_explained(attempt.staged, unit.disk):
-            _make(run, unit, attempt, cache, processes)
+            _make(run, unit, attempt, manifest, shared, processes)
         processes.wait()
     if processes.main:  # what a process that was killed at the very end could not
         clear_old(place)
         if attempt.is_there():
             attempt.clear_away()
+        if shared is not None:
+            share(place, shared)
 
 
-def _make(run: Run, unit: Unit, attempt: Attempt, cache: Path | None, processes: Processes) -> None:
+def _make(
+    run: Run,
+    unit: Unit,
+    attempt: Attempt,
+    manifest: Manifest,
+    shared: Path | None,
+    processes: Processes,
+) -> None:
     place = run.folder / unit.place
-    manifest = Manifest(unit.stage, inputs_of(run, unit), 0.0, 0, environment(), {})
-    shared = cache / unit.place / manifest.fingerprint if cache is not None else None
     if processes.main:
         if shared is not None and fetch(shared, attempt.staged, place):
             attempt.clear_away()
@@ -155,7 +168,7 @@ def _make(run: Run, unit: Unit, attempt: Attempt, cache: Path | None, processes:
     if not processes.main:
         return
     for name in unit.scratch:
-        shutil.rmtree(attempt.staged / name, ignore_errors=True)
+        remove(attempt.staged / name)
     if _is_file(unit):
         manifest_path(place).unlink(missing_ok=True)
         publish(attempt.staged, place)
@@ -163,8 +176,6 @@ def _make(run: Run, unit: Unit, attempt: Attempt, cache: Path | None, processes:
     else:
         publish(attempt.staged, place)
     attempt.clear_away()
-    if shared is not None:
-        share(place, shared)
 
 
 def _build(

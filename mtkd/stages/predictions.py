@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import shutil
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from mtkd.artifacts import publish, write_file
+from mtkd.artifacts import publish, remove, write_file
 from mtkd.devices import start_accelerator
 from mtkd.errors import EncoderError, RunDirError
 from mtkd.examples import Fold, PreparedSplit
@@ -193,7 +192,7 @@ def _predict_in_windows(
     parts = path.with_suffix(".parts")
     if path.is_file():
         if accelerator.is_main_process:
-            shutil.rmtree(parts, ignore_errors=True)
+            remove(parts)
         return
     windows = [rows[start : start + WINDOW] for start in range(0, len(rows), WINDOW)]
     for number, window in enumerate(windows):
@@ -216,7 +215,7 @@ def _predict_in_windows(
                 guids = data.guid_column.take(pa.array(window)).combine_chunks()
                 writer.write_table(pa.table([guids, lists], schema=schema))
         publish(partial, path)
-        shutil.rmtree(parts, ignore_errors=True)
+        remove(parts)
     accelerator.wait_for_everyone()
 
 

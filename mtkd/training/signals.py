@@ -28,6 +28,8 @@ class StopRequests:
         traceback: TracebackType | None,
     ) -> None:
         self._restore()
+        if kind is None and self.asked:  # after the last look at it: else nobody would stop
+            raise KeyboardInterrupt
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.asked = True

@@ -34,6 +34,11 @@ def test_every_file_is_recorded_but_the_manifest(place: Path) -> None:
     }
 
 
+def test_a_manifest_that_a_killed_process_was_writing_is_not_recorded(place: Path) -> None:
+    (place / ".manifest.json.partial").write_bytes(b"{")
+    assert set(record_files(place, place)) == set(CONTENT)
+
+
 def test_scratch_is_not_recorded(place: Path) -> None:
     (place / "checkpoint" / "inner").mkdir(parents=True)
     (place / "checkpoint" / "inner" / "state.json").write_bytes(b"{}")

@@ -24,7 +24,7 @@ _AT_ONCE = 1 / 3  # share of kills that are followed by another soon after the r
 _SOON = (0.3, 1.0, 2.5)  # seconds of work that such a resume has at most
 _AT_START = 1 / 4  # share of those that come at any time from the start of the process
 _START = 6.0  # seconds
-_AHEAD = 2  # stages, from the first that is not done, of which one is aimed at
+_AIMS = 4  # stages that are aimed at in one run, one after another
 _TRAINING = {"refine", "teach", "distill"}
 _LOOK = 0.001  # seconds between looks at a run
 
@@ -136,16 +136,19 @@ def _kill_until_done(
     """Start one run again and again, killed `most` times at most, until it is done."""
     places, seconds = artefacts(target.reference), seconds_by_stage(target.reference)
     arguments = ["run", str(target.recipe), "--run-dir", str(run)]
+    counts = Counter(kill.stage for kill in found.kills)
+    aims = sorted(2 * target.stages, key=lambda stage: (counts[stage], draw.random()))[:_AIMS]
+    aims.sort(key=STAGES.index)
     killed, soon = 0, False
     while True:
         number = _SIGNALS[len(found.kills) % len(_SIGNALS)]
-        left = [s for s in _not_done(run, places) if s in target.stages][:_AHEAD]
-        counts = Counter(kill.stage for kill in found.kills)
-        stage = min(left, key=lambda s: (counts[s], draw.random()), default="")
+        left = _not_done(run, places)
+        aims = [aim for aim in aims if aim in left]
+        stage = aims[0] if aims and not soon else ""
         own = [place for place, of in places.items() if of == stage]
         later = [p for p, of in places.items() if stage and _comes_after(of, stage)]
         longest = draw.choice(_SOON) if soon else seconds.get(stage, 1.0)
-        saved = not soon and stage in _TRAINING and draw.random() < target.after_a_save
+        saved = stage in _TRAINING and draw.random() < target.after_a_save
         if saved:
             longest /= len(own)
         if at_start := soon and draw.random() < _AT_START:
@@ -157,7 +160,7 @@ def _kill_until_done(
 
         def begun(
             at_start: bool = at_start,
-            own: Sequence[str] = () if soon else own,
+            own: Sequence[str] = own,
             later: Sequence[str] = later,
             saved: bool = saved,
             began: tuple[object, ...] = began,
@@ -171,24 +174,24 @@ def _kill_until_done(
             # a short stage may be over between two looks; better late than never
             return any(sign(run, p) for p in own) or any(_is_made(run, p) for p in later)
 
-        if killed == most or not _reached(child, moment, begun):
+        if killed == most or not (soon or aims) or not _reached(child, moment, begun):
             code = wait(child)
             if code != 0:
                 found.problems.append(f"run {found.runs}: ended with {code}: {_last(launcher.err)}")
             return
-        kill = _look(run, found.runs, number, places)
+        kill, left_then = _look(run, found.runs, number, places), _not_done(run, places)
         child.kill(number)
         code = wait(child)
-        if code == 0:  # it was at its end
-            _expect(found, kill.place == "", f"{kill}: was ignored", launcher.err)
+        if code != -signal.SIGKILL and left_then == []:  # all was done, and it was ending
             return
         found.kills.append(kill)
         killed += 1
+        aims = aims if soon else aims[1:]
         soon = draw.random() < _AT_ONCE
         if number == signal.SIGKILL:
             _expect(found, code == -signal.SIGKILL, f"{kill}: ended with {code}", launcher.err)
             continue
-        if code == -number and _signs(run, launcher.err) == began:  # Python itself was starting
+        if code == -number and _signs(run, launcher.err)[1:] == began[1:]:  # Python was starting
             continue
         told = re.search(r"Go on with: mtkd (.*)", launcher.err.read_text("utf-8"))
         _expect(found, code == 130 and told is not None, f"{kill}: ended with {code}", launcher.err)

@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import hashlib
 import json
+import os
 import shutil
 import time
 import zipfile
@@ -194,6 +195,38 @@ def test_a_cache_shares_finished_artefacts_between_runs(
     assert set(states(second).values()) == {"done"}
     place = "submission.zip"
     assert sha256(first.folder / place) == sha256(second.folder / place)
+
+
+def test_what_a_killed_command_had_not_shared_yet_is_shared_by_the_next(
+    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load_recipe(str(tiny_recipe), ["tasks=[rte]", "teachers.select.by=[rte]"])
+    run = open_run(loaded, tmp_path / "run")
+    cache = tmp_path / "cache"
+
+    def killed(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mtkd.pipeline.cache.flush_all", killed)
+        with pytest.raises(KeyboardInterrupt):
+            carry_out(run, loaded, "prepare", cache=cache)
+    (left,) = (path for path in cache.rglob(".*") if path.is_dir())
+    os.utime(left, (0, 0))  # as one that is not at work any more
+    carry_out(run, loaded, "prepare", cache=cache)
+    shared = {path.name for path in cache.rglob("*") if path.is_dir()}
+    assert left.name not in shared
+    assert left.name.split(".")[1] in shared
+
+
+@pytest.mark.parametrize("name", [".recipe.yaml.partial", "..hashes.json.partial"])
+def test_a_directory_that_a_killed_command_had_just_begun_is_gone_on_with(
+    tiny_recipe: Path, tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / name).write_text("name: ti")
+    assert open_run(load_recipe(str(tiny_recipe)), folder).folder == folder
 
 
 def test_the_cache_keeps_candidates_apart_that_differ_only_by_name(
