@@ -35,7 +35,7 @@ def padding(folder: Path) -> dict[str, float]:
     """Return padding's share of all tokens, by arm."""
     from benchmarks.rows import MAX_LENGTH, TASKS
     from mtkd.batching import epoch_order
-    from mtkd.examples import PreparedSplit
+    from mtkd.examples.prepared import PreparedSplit
     from mtkd.recipe import TrainingSettings
 
     lengths = {name: PreparedSplit(folder / f"all/{name}.arrow", 0).lengths for name in TASKS}

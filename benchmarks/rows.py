@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from numpy.typing import NDArray
 
-    from mtkd.examples import PreparedSplit
+    from mtkd.examples.prepared import PreparedSplit
     from mtkd.model import MultiTaskModel
     from mtkd.task import Task
 
@@ -67,7 +67,7 @@ def load_rows(folder: Path, each: int | None = None) -> dict[str, TaskRows]:
     """Return every task's rows, or `each` of them that are spread over the file."""
     import numpy as np
 
-    from mtkd.examples import PreparedSplit
+    from mtkd.examples.prepared import PreparedSplit
     from mtkd.task import load_task
 
     about = json.loads((folder / "rows.json").read_text("utf-8"))

@@ -82,7 +82,8 @@ def predict(folder: Path, rows: int) -> dict[str, float]:
     from benchmarks.rows import ENCODER, MAX_LENGTH, fresh_model
     from mtkd.devices import start_accelerator
     from mtkd.encoders import load_tokenizer
-    from mtkd.examples import PreparedSplit, tokenise
+    from mtkd.examples import tokenise
+    from mtkd.examples.prepared import PreparedSplit
     from mtkd.inference import predict as predict_rows
 
     tokenizer = load_tokenizer(ENCODER)

@@ -27,7 +27,8 @@ from benchmarks.machine import machine
 from benchmarks.rows import ENCODER, fresh_model
 from mtkd.devices import start_accelerator
 from mtkd.encoders import load_tokenizer
-from mtkd.examples import PreparedSplit, read_examples, tokenise
+from mtkd.examples import read_examples, tokenise
+from mtkd.examples.prepared import PreparedSplit
 from mtkd.inference import predict
 from mtkd.recipe import DataSettings
 from mtkd.soft_labels import StoreInfo, StoreWriter, Teacher, check_store

@@ -80,7 +80,7 @@ def _marked_batches() -> Iterator[None]:
     """Let the making of batches show in the profile, in the thread that trains."""
     from torch.profiler import record_function
 
-    from mtkd.examples import PreparedSplit
+    from mtkd.examples.prepared import PreparedSplit
 
     make = PreparedSplit.batch
 

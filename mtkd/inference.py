@@ -13,7 +13,7 @@ from torch import Tensor
 from mtkd.batching import ahead, inference_batches
 from mtkd.devices import moved
 from mtkd.errors import RunFailed
-from mtkd.examples import PreparedSplit
+from mtkd.examples.prepared import PreparedSplit
 from mtkd.model import MultiTaskModel
 from mtkd.progress import progress_bar
 from mtkd.sharding import is_sharded

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mtkd.encoders import load_tokenizer
-from mtkd.examples import Example, PreparedSplit, tokenise
+from mtkd.examples import Example, tokenise
+from mtkd.examples.prepared import PreparedSplit
 from mtkd.task import Task, load_task
 
 RTE, STSB, QNLI, SST2 = (load_task(name) for name in ("rte", "stsb", "qnli", "sst2"))

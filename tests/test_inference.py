@@ -11,7 +11,7 @@ import torch
 from mtkd import inference
 from mtkd.devices import start_accelerator
 from mtkd.errors import RunFailed
-from mtkd.examples import PreparedSplit
+from mtkd.examples.prepared import PreparedSplit
 from mtkd.inference import predict
 from mtkd.model import MultiTaskModel, build_model
 from mtkd.recipe import EncoderSettings

@@ -1,14 +1,12 @@
-"""Which rows make a batch, in which order, and how they become tensors."""
+"""Which rows make a batch, in which order. As tensors: mtkd.batching.collate."""
 
 from mtkd.batching.ahead import ahead
-from mtkd.batching.collate import collate
 from mtkd.batching.order import count_steps, epoch_order, inference_batches, steps_per_epoch
 from mtkd.batching.sampling import batches_per_task
 
 __all__ = [
     "ahead",
     "batches_per_task",
-    "collate",
     "count_steps",
     "epoch_order",
     "inference_batches",

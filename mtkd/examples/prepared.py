@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mtkd.batching import collate
+from mtkd.batching.collate import collate
 from mtkd.errors import RunDirError
 
 _INPUTS = ("input_ids", "segments", "token_type_ids")

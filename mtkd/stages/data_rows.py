@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from mtkd.errors import DataError, RunDirError, did_you_mean
 from mtkd.examples import Fingerprint, read_examples
 from mtkd.recipe import RUN_RECIPE, DataSettings, load_recipe
-from mtkd.stages.prepare import open_prepared, prepared_place, unlabelled_place
+from mtkd.stages.places import prepared_place, unlabelled_place
+from mtkd.stages.prepared import open_prepared
 from mtkd.stages.unit import Run
 from mtkd.task import Task
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mtkd.recipe import TrainingSettings, with_overrides
-from mtkd.stages.fit import GOLD_ONLY, Fit, fit_unit
+from mtkd.stages.fit import Fit, fit_unit
+from mtkd.stages.places import finetuned_place
 from mtkd.stages.prepare import has_unlabelled
 from mtkd.stages.unit import Run, Unit
-from mtkd.training import Objective
 
 STAGE = "distill"
 PAPER_WEIGHT = 0.5
@@ -22,7 +22,6 @@ def units(run: Run) -> list[Unit]:
     recipe, student = run.recipe, run.recipe.student
     soft = run.soft_tasks
     weight = PAPER_WEIGHT if student.distill_weight is None else student.distill_weight
-    objective = Objective(weight, student.anneal, recipe.soft_labels.temperature)
     found = []
     for name in ("student", *(["baseline"] if recipe.baseline else [])):
         together = shared_tasks(run)
@@ -38,8 +37,10 @@ def units(run: Run) -> list[Unit]:
                     heads=student.heads,
                     training=with_overrides(recipe.training, student.training),
                     seed_names=("student",),
-                    objective=objective if softened else GOLD_ONLY,
                     soft=softened,
+                    distill_weight=weight if softened else 0.0,
+                    anneal=student.anneal and bool(softened),
+                    temperature=recipe.soft_labels.temperature,
                     unlabelled=tuple(t for t in softened if has_unlabelled(run, t)),
                 ),
             )
@@ -52,11 +53,6 @@ def units(run: Run) -> list[Unit]:
 def shared_tasks(run: Run) -> tuple[str, ...]:
     """Return the tasks that the student is trained on together."""
     return run.recipe.student.tasks or run.trained_tasks
-
-
-def finetuned_place(model: str, task: str) -> str:
-    """Return where a model's copy for one task stands."""
-    return f"{model}_finetuned/{task}"
 
 
 def _finetuned(run: Run, model: str, task: str) -> Unit:

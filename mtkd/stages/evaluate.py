@@ -10,10 +10,10 @@ from typing import Any
 
 from mtkd.metrics import is_constant, majority, score
 from mtkd.soft_labels import as_logits, join, read_store
-from mtkd.stages.distill import finetuned_place, shared_tasks
-from mtkd.stages.predictions import logits_of, predictions_place, predictions_unit
-from mtkd.stages.prepare import open_prepared, prepared_place
-from mtkd.stages.rows import soft_labels_place
+from mtkd.stages.distill import shared_tasks
+from mtkd.stages.places import finetuned_place, predictions_place, prepared_place, soft_labels_place
+from mtkd.stages.predictions import logits_of, predictions_unit
+from mtkd.stages.prepared import open_prepared
 from mtkd.stages.selection import kept_candidates
 from mtkd.stages.table import markdown_table
 from mtkd.stages.unit import Run, Unit

@@ -22,15 +22,9 @@ from mtkd.soft_labels import (
     read_store,
 )
 from mtkd.stages.combination import combination_settings, fitted
-from mtkd.stages.prepare import (
-    Prepared,
-    has_unlabelled,
-    open_prepared,
-    prepared_place,
-    unlabelled_place,
-    unlabelled_splits,
-)
-from mtkd.stages.rows import soft_labels_place
+from mtkd.stages.places import prepared_place, soft_labels_place, unlabelled_place
+from mtkd.stages.prepare import has_unlabelled, unlabelled_splits
+from mtkd.stages.prepared import Prepared, open_prepared
 from mtkd.stages.unit import Run, Unit
 
 log = logging.getLogger(__name__)

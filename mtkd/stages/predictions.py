@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
-import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,27 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from mtkd.artifacts import publish, remove, write_file
-from mtkd.devices import start_accelerator
-from mtkd.errors import EncoderError, RunDirError
-from mtkd.examples import Fold, PreparedSplit
-from mtkd.inference import predict
-from mtkd.model import MultiTaskModel
-from mtkd.stages.prepare import open_prepared, prepared_place, unlabelled_place
+from mtkd.errors import RunDirError
+from mtkd.examples import Fold
+from mtkd.stages.places import predictions_place, prepared_place, unlabelled_place
 from mtkd.stages.unit import Run, Unit
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
+    from mtkd.examples.prepared import PreparedSplit
 
 WINDOW = 16_384  # rows that are scored together, then kept: what is lost when a run is stopped
 UNLABELLED = "unlabelled"
-
-log = logging.getLogger(__name__)
-
-
-def predictions_place(model: str, task: str, *, unlabelled: bool = False) -> str:
-    """Return where a model's predictions for a task stand."""
-    return f"predictions{'_unlabelled' * unlabelled}/{model}/{task}"
 
 
 def predictions_unit(
@@ -151,83 +137,6 @@ def _build(
     fold: Fold | None,
     folder: Path,
 ) -> dict[str, Any]:
-    task = run.tasks[name]
-    head = task.head_of or name
-    model = MultiTaskModel.load(run.folder / place)
-    order = model.head_configs[head]["labels"]
-    if list(task.labels) != order:
-        raise EncoderError(f"{place}: the head {head} has labels {order}, the card of {name} "
-                           f"{list(task.labels)}; train it anew with this card")  # fmt: skip
-    accelerator = start_accelerator(run.recipe.training.precision)
-    prepared = open_prepared(run, encoder, name, unlabelled=kinds == (UNLABELLED,))
-    counts = {}
-    for split in prepared.splits:
-        if split.split("_")[0] not in kinds:
-            continue
-        data = prepared.split(split)
-        rows = np.arange(len(data)) if fold is None else np.flatnonzero(fold.holds(data.guids))
-        title = f"{place} on {name}/{split}"
-        _predict_in_windows(
-            model, head, data, rows, accelerator, folder / f"{split}.parquet", title
-        )
-        counts[split] = len(rows)
-    log.info("%s on %s: %s", place, name, json.dumps(counts))
-    return {"rows": counts, "precision": accelerator.mixed_precision}
+    from mtkd.stages.scoring import predict_splits  # with torch, not to list a run
 
-
-def _predict_in_windows(
-    model: MultiTaskModel,
-    head: str,
-    data: PreparedSplit,
-    rows: NDArray[np.int64],
-    accelerator: Accelerator,
-    path: Path,
-    title: str,
-) -> None:
-    """Predict `rows`, keeping each window's logits, then write them as one file.
-
-    What an interrupted attempt kept, a whole file or some windows, is not predicted again. Batches
-    are made within a window, so that the file has the same bytes either way.
-    """
-    parts = path.with_suffix(".parts")
-    if path.is_file():
-        if accelerator.is_main_process:
-            remove(parts)
-        return
-    windows = [rows[start : start + WINDOW] for start in range(0, len(rows), WINDOW)]
-    for number, window in enumerate(windows):
-        part = parts / f"{number}.npy"
-        if _is_whole(part, len(window)):
-            continue
-        logits = predict(model, head, data, accelerator, title, window)
-        if accelerator.is_main_process:
-            write_file(part, _to_npy(logits))
-    if accelerator.is_main_process:
-        schema = pa.schema([("guid", pa.string()), ("logits", pa.list_(pa.float32()))])
-        partial = path.with_suffix(".partial")
-        with pq.ParquetWriter(
-            partial, schema, compression="zstd", write_page_checksum=True
-        ) as writer:
-            for number, window in enumerate(windows):
-                logits = np.load(parts / f"{number}.npy", allow_pickle=False)
-                offsets = np.arange(len(window) + 1, dtype=np.int32) * np.int32(logits.shape[1])
-                lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(logits.ravel()))
-                guids = data.guid_column.take(pa.array(window)).combine_chunks()
-                writer.write_table(pa.table([guids, lists], schema=schema))
-        publish(partial, path)
-        remove(parts)
-    accelerator.wait_for_everyone()
-
-
-def _is_whole(part: Path, rows: int) -> bool:
-    """Return whether a window's logits are there, and readable."""
-    try:
-        return len(np.load(part, allow_pickle=False)) == rows
-    except (OSError, ValueError, EOFError):
-        return False
-
-
-def _to_npy(values: NDArray[np.float32]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, values, allow_pickle=False)
-    return buffer.getvalue()
+    return predict_splits(run, place, encoder, name, kinds, fold, folder)

@@ -18,10 +18,9 @@ from mtkd.encoders import (
     max_positions,
     tokenizer_sha256,
 )
-from mtkd.errors import DataError, EncoderError, RunDirError
+from mtkd.errors import DataError, EncoderError
 from mtkd.examples import (
     Example,
-    PreparedSplit,
     cap,
     has_split,
     read_examples,
@@ -30,48 +29,14 @@ from mtkd.examples import (
 )
 from mtkd.metrics import check_gold
 from mtkd.recipe.names import folder_key
+from mtkd.stages.places import prepared_place, unlabelled_place
+from mtkd.stages.prepared import INFO, open_prepared
 from mtkd.stages.unit import Run, Unit, flat, flat_mapping
 from mtkd.task import Task
 
 STAGE = "prepare"
-_INFO = "info.json"
 
 log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class Prepared:
-    """One task, tokenised for one encoder."""
-
-    folder: Path
-    info: dict[str, Any]
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """Return the splits that are there."""
-        return tuple(self.info["splits"])
-
-    def path(self, split: str) -> Path:
-        """Return a split's file."""
-        return self.folder / f"{split}.arrow"
-
-    def split(self, name: str) -> PreparedSplit:
-        """Open one split."""
-        return PreparedSplit(self.path(name), self.info["pad_token_id"])
-
-    def fingerprint(self, split: str) -> str:
-        """Return the data fingerprint of a split: of guid, texts and label, in file order."""
-        return self.info["splits"][split]["fingerprint"]
-
-
-def prepared_place(encoder: str, task: str) -> str:
-    """Return where a task's rows stand, tokenised for an encoder."""
-    return f"prepared/{encoder_slug(encoder)}/{task}"
-
-
-def unlabelled_place(encoder: str, task: str) -> str:
-    """Return where a task's rows without gold labels stand; apart, as teachers do not need them."""
-    return f"prepared_unlabelled/{encoder_slug(encoder)}/{task}"
 
 
 def unlabelled_splits(run: Run, task: str) -> list[str]:
@@ -87,17 +52,6 @@ def has_unlabelled(run: Run, task: str) -> bool:
     return bool(unlabelled_splits(run, task))
 
 
-def open_prepared(run: Run, encoder: str, task: str, *, unlabelled: bool = False) -> Prepared:
-    """Return what `prepare` left for a task and an encoder."""
-    place = unlabelled_place(encoder, task) if unlabelled else prepared_place(encoder, task)
-    folder = run.folder / place
-    try:
-        info = json.loads((folder / _INFO).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunDirError(f"{folder}: cannot be read ({error}); delete it and run again") from error
-    return Prepared(folder, info)
-
-
 def count_rows(run: Run, encoder: str, task: Task, split: str) -> int | None:
     """Return the rows of a split, counted in its file; on the hub those prepared, or None."""
     if split in _files(run, task):
@@ -106,7 +60,7 @@ def count_rows(run: Run, encoder: str, task: Task, split: str) -> int | None:
         return found if limit is None else min(found, limit)
     unlabelled = split in task.unlabelled_splits
     place = (unlabelled_place if unlabelled else prepared_place)(encoder, task.name)
-    if not (run.folder / place / _INFO).is_file():
+    if not (run.folder / place / INFO).is_file():
         return None
     prepared = open_prepared(run, encoder, task.name, unlabelled=unlabelled)
     return prepared.info["splits"][split]["rows"]
@@ -195,6 +149,8 @@ def _files(run: Run, task: Task) -> dict[str, Path]:
 def _build(
     run: Run, encoder: str, task: Task, wanted: tuple[str, ...], folder: Path
 ) -> dict[str, Any]:
+    from mtkd.examples.prepared import PreparedSplit  # with torch, not to list a run
+
     data = run.recipe.data
     tokenizer = load_tokenizer(encoder)
     bounds = (tokenizer.model_max_length, max_positions(encoder) or data.max_length)
@@ -215,7 +171,7 @@ def _build(
         if split in task.dev_splits:
             check_gold(task, split, PreparedSplit(folder / f"{split}.arrow", 0).labels)
     content = {"encoder": encoder, "pad_token_id": tokenizer.pad_token_id, "splits": splits}
-    (folder / _INFO).write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    (folder / INFO).write_text(json.dumps(content, indent=2) + "\n", "utf-8")
     return {"rows": {s: i["rows"] for s, i in splits.items()},
             "cut": {s: i["cut"] for s, i in splits.items()}, "max_length": length}  # fmt: skip
 

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from mtkd.recipe import Candidate, with_overrides
 from mtkd.stages.fit import Fit, fit_unit
+from mtkd.stages.places import refined_place
 from mtkd.stages.unit import Run, Unit
 
 STAGE = "refine"
-
-
-def refined_place(candidate: str) -> str:
-    """Return where a refined candidate stands."""
-    return f"refined/{candidate}"
 
 
 def units(run: Run) -> list[Unit]:

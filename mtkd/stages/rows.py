@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from mtkd.errors import StoreError
-from mtkd.examples import Fold, PreparedSplit
+from mtkd.examples import Fold
+from mtkd.examples.prepared import PreparedSplit
 from mtkd.metrics import is_constant
 from mtkd.soft_labels import (
     SoftTargets,
@@ -19,23 +20,14 @@ from mtkd.soft_labels import (
     join,
     read_store,
 )
-from mtkd.stages.prepare import Prepared, open_prepared
+from mtkd.stages.fit import is_held_out
+from mtkd.stages.places import soft_labels_place
+from mtkd.stages.prepared import Prepared, open_prepared
 from mtkd.stages.unit import Run
 from mtkd.training import TrainingTask
 from mtkd.training.unlabelled import row_weights, trusted_rows
 
 log = logging.getLogger(__name__)
-
-
-def soft_labels_place(task: str) -> str:
-    """Return where a task's soft labels stand."""
-    return f"soft_labels/{task}"
-
-
-def is_held_out(run: Run, task: str, fold: Fold | None) -> bool:
-    """Return whether a part of the task's rows is kept from a teacher."""
-    teachers = run.recipe.teachers
-    return fold is not None and teachers is not None and task in teachers.tasks
 
 
 def training_task(

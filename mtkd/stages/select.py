@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from mtkd.metrics import score, task_score
 from mtkd.recipe import Teachers
 from mtkd.soft_labels import StoreInfo, Teacher, as_logits, combine
+from mtkd.stages.places import refined_place, teacher_place
 from mtkd.stages.predictions import logits_of, predictions_unit
-from mtkd.stages.prepare import open_prepared
-from mtkd.stages.refine import refined_place
+from mtkd.stages.prepared import open_prepared
 from mtkd.stages.selection import SELECTION
-from mtkd.stages.teach import teacher_place, teacher_unit
+from mtkd.stages.teach import teacher_unit
 from mtkd.stages.unit import Run, Unit
 
 STAGE = "select"

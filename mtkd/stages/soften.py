@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,28 +16,32 @@ from numpy.typing import NDArray
 
 from mtkd.artifacts import fingerprint, read_manifest
 from mtkd.errors import StoreError
-from mtkd.examples import PreparedSplit, fold_numbers
+from mtkd.examples import fold_numbers
 from mtkd.recipe import Candidate
 from mtkd.soft_labels import StoreInfo, StoreWriter, Teacher, check_store
 from mtkd.stages.combination import Rows, combination_settings, fitted
 from mtkd.stages.imported import imported_unit
+from mtkd.stages.places import (
+    fold_teacher_place,
+    prepared_place,
+    soft_labels_place,
+    teacher_place,
+    unlabelled_place,
+)
 from mtkd.stages.predictions import (
     UNLABELLED,
     PredictionReader,
     logits_of,
     predictions_unit,
 )
-from mtkd.stages.prepare import (
-    Prepared,
-    has_unlabelled,
-    open_prepared,
-    prepared_place,
-    unlabelled_place,
-)
-from mtkd.stages.rows import soft_labels_place
+from mtkd.stages.prepare import has_unlabelled
+from mtkd.stages.prepared import Prepared, open_prepared
 from mtkd.stages.selection import kept_candidates
-from mtkd.stages.teach import fold_teacher_place, folds, teacher_place
+from mtkd.stages.teach import folds
 from mtkd.stages.unit import Run, Unit
+
+if TYPE_CHECKING:
+    from mtkd.examples.prepared import PreparedSplit
 
 STAGE = "soften"
 KINDS = ("train", "dev")  # splits that get soft labels, beside those without gold labels

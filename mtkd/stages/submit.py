@@ -9,8 +9,9 @@ from typing import Any
 
 from mtkd.examples import has_split
 from mtkd.stages.evaluate import models
-from mtkd.stages.predictions import predictions_place, read_predictions
-from mtkd.stages.prepare import open_prepared
+from mtkd.stages.places import predictions_place
+from mtkd.stages.predictions import read_predictions
+from mtkd.stages.prepared import open_prepared
 from mtkd.stages.unit import Run, Unit
 from mtkd.submission import write_submission, zip_submission
 from mtkd.task import Task, load_task, task_names

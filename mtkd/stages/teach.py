@@ -11,21 +11,12 @@ import dataclasses
 from mtkd.examples import Fold
 from mtkd.recipe import Candidate, with_overrides
 from mtkd.stages.fit import Fit, fit_unit
-from mtkd.stages.refine import refined_fit, refined_place
+from mtkd.stages.places import fold_teacher_place, refined_place, teacher_place
+from mtkd.stages.refine import refined_fit
 from mtkd.stages.selection import kept_candidates
 from mtkd.stages.unit import Run, Unit
 
 STAGE = "teach"
-
-
-def teacher_place(candidate: str, task: str) -> str:
-    """Return where a teacher stands."""
-    return f"teachers/{candidate}/{task}"
-
-
-def fold_teacher_place(fold: Fold, candidate: str, task: str) -> str:
-    """Return where a teacher stands that has not seen one part of the rows."""
-    return f"folds/{fold.number}/teachers/{candidate}/{task}"
 
 
 def folds(run: Run) -> list[Fold]:

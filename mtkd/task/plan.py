@@ -30,15 +30,13 @@ def plan_tasks(recipe: GlueRecipe) -> tuple[GlueRecipe, dict[str, Task]]:
 
     Raises: RecipeError: naming all that does not fit at once. CardError: a card is wrong.
     """
-    from torch import nn  # seconds to import, and not needed to list tasks
-
     tasks: dict[str, Task] = {}
     faults: list[str] = []
     for source in recipe.tasks:
         task = load_task(source)
         if task.name in tasks:
             faults.append(f"tasks: {task.name} stands twice")
-        if hasattr(nn.ModuleDict, task.name):
+        if _is_taken_by_torch(task.name):
             faults.append(f"tasks: {source}: {task.name} cannot be the name of a head, as torch "
                           "has it for something else; rename the task")  # fmt: skip
         if len(task.train_splits) > 1:
@@ -66,6 +64,15 @@ def plan_tasks(recipe: GlueRecipe) -> tuple[GlueRecipe, dict[str, Task]]:
     if faults:
         raise RecipeError("\n".join([f"{recipe.name}: {len(faults)} fault(s)", *faults]))
     return recipe, tasks
+
+
+def _is_taken_by_torch(name: str) -> bool:
+    """Return whether no head can have a name, which none of the built-in tasks has."""
+    if name in task_names():
+        return False
+    from torch import nn  # a second to import, so only for tasks of one's own
+
+    return hasattr(nn.ModuleDict, name)
 
 
 def _cut_to_tasks(recipe: GlueRecipe, trained: list[str], faults: list[str]) -> GlueRecipe:

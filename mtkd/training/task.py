@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mtkd.examples import PreparedSplit
+from mtkd.examples.prepared import PreparedSplit
 from mtkd.soft_labels import SoftTargets
 from mtkd.task import Task
 

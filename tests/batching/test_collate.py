@@ -1,6 +1,6 @@
 import torch
 
-from mtkd.batching import collate
+from mtkd.batching.collate import collate
 
 COLUMNS = {
     "input_ids": [[2, 7, 8, 3], [2, 9, 3]],

@@ -100,7 +100,8 @@ def test_rows_that_met_seldom_meet_again_in_the_next_epoch(rows: int) -> None:
 @pytest.mark.skipif("MTKD_GLUE" not in os.environ, reason="needs official files in MTKD_GLUE")
 def test_on_real_glue_less_than_5_percent_of_tokens_is_padding(by: dict, tmp_path: Path) -> None:
     from mtkd.encoders import load_tokenizer
-    from mtkd.examples import PreparedSplit, read_examples, tokenise
+    from mtkd.examples import read_examples, tokenise
+    from mtkd.examples.prepared import PreparedSplit
 
     data = DataSettings(source="directory", root=os.environ["MTKD_GLUE"])
     tokenizer = load_tokenizer("bundled:all-MiniLM-L6-v2")

@@ -19,16 +19,26 @@ from tests.carry_out import carried_out
 from tests.cli.process import code_of, mtkd
 
 
-def test_help_needs_no_heavy_import() -> None:
+def heavy_imports(*arguments: str) -> list[str]:
+    """Return which of the packages that take a second to import a command imports."""
     script = (
-        "import sys; sys.argv = ['mtkd', '--help']\n"
+        "import sys\n"
         "from mtkd.cli import main\n"
         "try: main()\n"
-        "except SystemExit: pass\n"
-        "print([m for m in ('torch', 'transformers', 'datasets', 'pandas') if m in sys.modules])"
+        "except SystemExit as end: assert not end.code, end\n"
+        "print(*({'torch', 'transformers', 'datasets', 'pandas'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    command = [sys.executable, "-c", script, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1].split()
+
+
+def test_help_needs_no_heavy_import() -> None:
+    assert heavy_imports("--help") == []
+
+
+def test_to_look_at_a_run_needs_no_heavy_import(finished_run: Run) -> None:
+    assert heavy_imports("status", str(finished_run.folder)) == []
 
 
 def test_misspelt_keys_are_all_reported_fast_with_suggestions(tmp_path: Path) -> None:

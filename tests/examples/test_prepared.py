@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mtkd.examples import PreparedSplit
+from mtkd.examples.prepared import PreparedSplit
 from tests.rows import RTE, make_examples, prepare
 
 

@@ -33,8 +33,13 @@ class MadeUp:
                         self.run.folder)  # fmt: skip
 
 
-def make_up(recipe: Path, overrides: Sequence[str], folder: Path) -> MadeUp:
-    """Have a recipe done in a directory; the first candidates are those that were kept."""
+def make_up(
+    recipe: Path | str, overrides: Sequence[str], folder: Path, names: Sequence[str] = ("made_up",)
+) -> MadeUp:
+    """Have a recipe done in a directory; the first candidates are those that were kept.
+
+    Args: names: of the files of an artefact that is a folder.
+    """
     loaded = load_recipe(str(recipe), overrides)
     run = _planned(loaded, folder)
     save_recipe(loaded, folder)
@@ -42,15 +47,17 @@ def make_up(recipe: Path, overrides: Sequence[str], folder: Path) -> MadeUp:
     for stage in STAGES:
         for unit in STAGES[stage](run):
             if unit.place not in found:  # teachers that were compared are used again
-                make_up_one(run, unit)
+                make_up_one(run, unit, names=names)
             found[unit.place] = unit
-    return MadeUp(recipe, tuple(overrides), run, found)
+    return MadeUp(Path(recipe), tuple(overrides), run, found)
 
 
-def make_up_one(run: Run, unit: Unit, content: str = "") -> None:
+def make_up_one(
+    run: Run, unit: Unit, content: str = "", names: Sequence[str] = ("made_up",)
+) -> None:
     """Have one artefact done, of today's settings."""
     with mock.patch("os.fsync"):  # it need not outlive a power cut, and takes 10 ms
-        _write(run, unit, content)
+        _write(run, unit, content, names)
 
 
 def _planned(recipe: GlueRecipe, folder: Path) -> Run:
@@ -69,14 +76,17 @@ def _builtin_card(name: str) -> Task:
     return load_task(name)
 
 
-def _write(run: Run, unit: Unit, content: str) -> None:
+def _write(run: Run, unit: Unit, content: str, names: Sequence[str]) -> None:
     place = run.folder / unit.place
     teachers = run.recipe.teachers
     if place.suffix == ".json" and teachers is not None:
         kept = [candidate.name for candidate in teachers.candidates[: teachers.select.keep]]
         write_file(place, json.dumps({"kept": kept}).encode())
+    elif place.suffix == ".zip":
+        write_file(place, content.encode())
     else:
-        write_file(place if place.suffix == ".zip" else place / "made_up", content.encode())
+        for name in names:
+            write_file(place / name, content.encode())
     files = record_files(place, place)
     Manifest(unit.stage, inputs_of(run, unit), 1.0, 1, {}, files).write(place)
 

@@ -189,7 +189,7 @@ def test_a_cache_shares_finished_artefacts_between_runs(
     loaded = load_recipe(str(tiny_recipe), ["tasks=[rte,stsb]", "teachers.select.by=[rte]"])
     first = open_run(loaded, tmp_path / "first")
     carry_out(first, loaded, "submit", cache=tmp_path / "cache")
-    monkeypatch.setattr("mtkd.stages.fit.train", None)  # nothing may be trained
+    monkeypatch.setattr("mtkd.stages.fitting.train", None)  # nothing may be trained
     second = open_run(loaded, tmp_path / "second")
     carry_out(second, loaded, "submit", cache=tmp_path / "cache")
     assert set(states(second).values()) == {"done"}
@@ -324,7 +324,7 @@ def test_the_time_of_an_interrupted_attempt_counts(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("mtkd.stages.fit.build_model", slow)
+        patched.setattr("mtkd.stages.fitting.build_model", slow)
         with pytest.raises(KeyboardInterrupt):
             carried_out(tiny_recipe, tmp_path / "tiny", *overrides, last="refine")
     run = carried_out(tiny_recipe, tmp_path / "tiny", *overrides, last="refine")

@@ -16,7 +16,7 @@ from mtkd.pipeline import carry_out, forecast, open_run
 from mtkd.recipe import load_recipe
 from mtkd.soft_labels import read_batches, read_info
 from mtkd.stages import Run
-from mtkd.stages.prepare import open_prepared
+from mtkd.stages.prepared import open_prepared
 from mtkd.stages.rows import training_task
 from tests.carry_out import carried_out
 

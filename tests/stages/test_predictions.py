@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from mtkd.errors import RunDirError
-from mtkd.stages import Run, predictions
+from mtkd.stages import Run, predictions, scoring
 from mtkd.stages.predictions import PredictionReader, predictions_unit, read_predictions
 
 
@@ -24,15 +24,15 @@ def unit(run: Run) -> Any:
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Windows of 10 rows; the number of rows of each window that is predicted."""
     found: list[int] = []
-    original = predictions.predict
+    original = scoring.predict
 
     def counting(*arguments: Any, **named: Any) -> Any:
         logits = original(*arguments, **named)
         found.append(len(logits))
         return logits
 
-    monkeypatch.setattr(predictions, "WINDOW", 10)
-    monkeypatch.setattr(predictions, "predict", counting)
+    monkeypatch.setattr(scoring, "WINDOW", 10)
+    monkeypatch.setattr(scoring, "predict", counting)
     return found
 
 
@@ -43,17 +43,17 @@ def test_a_stopped_attempt_goes_on_with_the_next_window_and_ends_with_the_same_b
     whole.mkdir(), stopped.mkdir()
     unit(folds_run).build(whole)
     assert calls == [10, 10, 10, 10, 8, 10, 10, 4]
-    counting = predictions.predict
+    counting = scoring.predict
 
     def stops_in_the_third(*arguments: Any, **named: Any) -> Any:
         if len(calls) == 8 + 2:
             raise KeyboardInterrupt
         return counting(*arguments, **named)
 
-    monkeypatch.setattr(predictions, "predict", stops_in_the_third)
+    monkeypatch.setattr(scoring, "predict", stops_in_the_third)
     with pytest.raises(KeyboardInterrupt):
         unit(folds_run).build(stopped)
-    monkeypatch.setattr(predictions, "predict", counting)
+    monkeypatch.setattr(scoring, "predict", counting)
     unit(folds_run).build(stopped)
     assert calls[10:] == [10, 10, 8, 10, 10, 4]  # the first two windows were kept
     for split in ("train", "dev"):
@@ -97,17 +97,17 @@ def test_a_flipped_bit_in_kept_predictions_is_refused(folds_run: Run, tmp_path: 
 def test_a_split_that_was_finished_before_the_stop_is_not_predicted_again(
     folds_run: Run, tmp_path: Path, calls: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counting = predictions.predict
+    counting = scoring.predict
 
     def stops_in_dev(*arguments: Any, **named: Any) -> Any:
         if len(calls) == 5:
             raise KeyboardInterrupt
         return counting(*arguments, **named)
 
-    monkeypatch.setattr(predictions, "predict", stops_in_dev)
+    monkeypatch.setattr(scoring, "predict", stops_in_dev)
     with pytest.raises(KeyboardInterrupt):
         unit(folds_run).build(tmp_path)
-    monkeypatch.setattr(predictions, "predict", counting)
+    monkeypatch.setattr(scoring, "predict", counting)
     unit(folds_run).build(tmp_path)
     assert calls[5:] == [10, 10, 4]
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from mtkd.errors import StoreError
 from mtkd.soft_labels import StoreInfo, StoreWriter, Teacher
 from mtkd.stages import Run
-from mtkd.stages.prepare import open_prepared
-from mtkd.stages.rows import soft_labels_place, training_task
+from mtkd.stages.places import soft_labels_place
+from mtkd.stages.prepared import open_prepared
+from mtkd.stages.rows import training_task
 from mtkd.training import TrainingTask
 from tests.carry_out import carried_out
 

@@ -1,10 +1,11 @@
 import logging
 
 import pytest
+import torch
 
 from mtkd.errors import CardError, RecipeError
 from mtkd.recipe import GlueRecipe
-from mtkd.task import plan_tasks
+from mtkd.task import plan_tasks, task_names
 
 GLUE = ["cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte", "wnli", "ax"]
 
@@ -47,6 +48,17 @@ metrics: [accuracy]
 
 
 # --- tasks ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["keys", "forward", "to"])
+def test_a_task_cannot_have_a_name_that_torch_needs_for_itself(tmp_path, name):
+    (tmp_path / "card.yaml").write_text(OWN_CARD.replace("name: puns", f"name: {name}"))
+    (fault,) = faults(recipe(tasks=["rte", "mrpc", "cola", str(tmp_path / "card.yaml")]))
+    assert f"{name} cannot be the name of a head" in fault
+
+
+def test_no_built_in_task_has_a_name_that_torch_needs_for_itself():
+    assert [name for name in task_names() if hasattr(torch.nn.ModuleDict, name)] == []
 
 
 def test_tasks_come_by_name_in_the_recipes_order():

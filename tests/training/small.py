@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from mtkd.devices import start_accelerator
-from mtkd.examples import PreparedSplit
+from mtkd.examples.prepared import PreparedSplit
 from mtkd.inference import predict
 from mtkd.model import MultiTaskModel, build_model
 from mtkd.recipe import EncoderSettings, HeadSettings, TrainingSettings

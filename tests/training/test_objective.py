@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mtkd.errors import ShapeError
-from mtkd.examples import PreparedSplit
+from mtkd.examples.prepared import PreparedSplit
 from mtkd.soft_labels import SoftTargets
 from mtkd.task import Task
 from mtkd.training import Objective, TrainingTask

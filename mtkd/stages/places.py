@@ -1,0 +1,46 @@
+"""The run directory: where each kind of artefact stands in it."""
+
+from __future__ import annotations
+
+from mtkd.encoders import encoder_slug
+from mtkd.examples import Fold
+
+
+def prepared_place(encoder: str, task: str) -> str:
+    """Return where a task's rows stand, tokenised for an encoder."""
+    return f"prepared/{encoder_slug(encoder)}/{task}"
+
+
+def unlabelled_place(encoder: str, task: str) -> str:
+    """Return where a task's rows without gold labels stand; apart, as teachers do not need them."""
+    return f"prepared_unlabelled/{encoder_slug(encoder)}/{task}"
+
+
+def refined_place(candidate: str) -> str:
+    """Return where a refined candidate stands."""
+    return f"refined/{candidate}"
+
+
+def teacher_place(candidate: str, task: str) -> str:
+    """Return where a teacher stands."""
+    return f"teachers/{candidate}/{task}"
+
+
+def fold_teacher_place(fold: Fold, candidate: str, task: str) -> str:
+    """Return where a teacher stands that has not seen one part of the rows."""
+    return f"folds/{fold.number}/teachers/{candidate}/{task}"
+
+
+def predictions_place(model: str, task: str, *, unlabelled: bool = False) -> str:
+    """Return where a model's predictions for a task stand."""
+    return f"predictions{'_unlabelled' * unlabelled}/{model}/{task}"
+
+
+def soft_labels_place(task: str) -> str:
+    """Return where a task's soft labels stand."""
+    return f"soft_labels/{task}"
+
+
+def finetuned_place(model: str, task: str) -> str:
+    """Return where a model's copy for one task stands."""
+    return f"{model}_finetuned/{task}"

@@ -1,0 +1,122 @@
+"""Scoring rows with one trained model, a window at a time, so that a stop loses little."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from mtkd.artifacts import publish, remove, write_file
+from mtkd.devices import start_accelerator
+from mtkd.errors import EncoderError
+from mtkd.examples import Fold
+from mtkd.examples.prepared import PreparedSplit
+from mtkd.inference import predict
+from mtkd.model import MultiTaskModel
+from mtkd.stages.predictions import UNLABELLED, WINDOW
+from mtkd.stages.prepared import open_prepared
+from mtkd.stages.unit import Run
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+log = logging.getLogger(__name__)
+
+
+def predict_splits(
+    run: Run,
+    place: str,
+    encoder: str,
+    name: str,
+    kinds: tuple[str, ...],
+    fold: Fold | None,
+    folder: Path,
+) -> dict[str, Any]:
+    """Write the logits of a model for a task's splits of some kinds; return notes."""
+    task = run.tasks[name]
+    head = task.head_of or name
+    model = MultiTaskModel.load(run.folder / place)
+    order = model.head_configs[head]["labels"]
+    if list(task.labels) != order:
+        raise EncoderError(f"{place}: the head {head} has labels {order}, the card of {name} "
+                           f"{list(task.labels)}; train it anew with this card")  # fmt: skip
+    accelerator = start_accelerator(run.recipe.training.precision)
+    prepared = open_prepared(run, encoder, name, unlabelled=kinds == (UNLABELLED,))
+    counts = {}
+    for split in prepared.splits:
+        if split.split("_")[0] not in kinds:
+            continue
+        data = prepared.split(split)
+        rows = np.arange(len(data)) if fold is None else np.flatnonzero(fold.holds(data.guids))
+        title = f"{place} on {name}/{split}"
+        _predict_in_windows(
+            model, head, data, rows, accelerator, folder / f"{split}.parquet", title
+        )
+        counts[split] = len(rows)
+    log.info("%s on %s: %s", place, name, json.dumps(counts))
+    return {"rows": counts, "precision": accelerator.mixed_precision}
+
+
+def _predict_in_windows(
+    model: MultiTaskModel,
+    head: str,
+    data: PreparedSplit,
+    rows: NDArray[np.int64],
+    accelerator: Accelerator,
+    path: Path,
+    title: str,
+) -> None:
+    """Predict `rows`, keeping each window's logits, then write them as one file.
+
+    What an interrupted attempt kept, a whole file or some windows, is not predicted again. Batches
+    are made within a window, so that the file has the same bytes either way.
+    """
+    parts = path.with_suffix(".parts")
+    if path.is_file():
+        if accelerator.is_main_process:
+            remove(parts)
+        return
+    windows = [rows[start : start + WINDOW] for start in range(0, len(rows), WINDOW)]
+    for number, window in enumerate(windows):
+        part = parts / f"{number}.npy"
+        if _is_whole(part, len(window)):
+            continue
+        logits = predict(model, head, data, accelerator, title, window)
+        if accelerator.is_main_process:
+            write_file(part, _to_npy(logits))
+    if accelerator.is_main_process:
+        schema = pa.schema([("guid", pa.string()), ("logits", pa.list_(pa.float32()))])
+        partial = path.with_suffix(".partial")
+        with pq.ParquetWriter(
+            partial, schema, compression="zstd", write_page_checksum=True
+        ) as writer:
+            for number, window in enumerate(windows):
+                logits = np.load(parts / f"{number}.npy", allow_pickle=False)
+                offsets = np.arange(len(window) + 1, dtype=np.int32) * np.int32(logits.shape[1])
+                lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(logits.ravel()))
+                guids = data.guid_column.take(pa.array(window)).combine_chunks()
+                writer.write_table(pa.table([guids, lists], schema=schema))
+        publish(partial, path)
+        remove(parts)
+    accelerator.wait_for_everyone()
+
+
+def _is_whole(part: Path, rows: int) -> bool:
+    """Return whether a window's logits are there, and readable."""
+    try:
+        return len(np.load(part, allow_pickle=False)) == rows
+    except (OSError, ValueError, EOFError):
+        return False
+
+
+def _to_npy(values: NDArray[np.float32]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    return buffer.getvalue()
