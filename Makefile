@@ -15,7 +15,7 @@ test: venv  ## the tests
 faults: venv  ## runs killed 40 times at random moments, and failed writes; long
 	$(BIN)/python -m tests.faults --kills 40
 
-fuzz: venv  ## every reader of files from elsewhere, 10 minutes each
+fuzz: venv  ## every reader of files from elsewhere, 10 minutes each, one a core at a time
 	$(BIN)/python -m tests.fuzz --seconds 600
 
 lint: venv  ## style, types, and the order of the floors

@@ -1,7 +1,8 @@
-"""python -m tests.fuzz [--seconds 600] [--seed 0] [READER ...]
+"""python -m tests.fuzz [--seconds 600] [--seed 0] [--jobs 2] [READER ...]
 
-Each reader runs in a process of its own, with 1 GiB of address space beyond what it has loaded.
-Crashes are kept under tests/fuzz/crashes/READER/, where the tests find them. Ends with 1 if any.
+Each reader runs in a process of its own, with 1 GiB of address space beyond what it has loaded; as
+many at once as there are cores. Crashes are kept under tests/fuzz/crashes/READER/, where the tests
+find them. Ends with 1 if any.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.fuzz.engine import SLOW, Crash, Result, Session, fuzz
@@ -32,6 +34,7 @@ def main() -> int:
     parser.add_argument("readers", nargs="*", metavar="READER", help=", ".join(READERS))
     parser.add_argument("--seconds", type=float, default=60.0, help="for each reader")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="readers at once")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if unknown := [name for name in given.readers if name not in READERS]:
@@ -41,13 +44,15 @@ def main() -> int:
         return 0
     crashes = 0
     print(f"{'reader':<18} {'inputs':>9} {'a second':>9} {'accepted':>9} {'crashes':>8}")
-    for name in given.readers or READERS:
-        tried, accepted, seconds, found = _watch(name, given.seconds, given.seed)
-        crashes += len(found)
-        print(f"{name:<18} {tried:>9,} {tried / max(seconds, 1):>9,.0f} "
-              f"{accepted / max(tried, 1):>9.1%} {len(found):>8}", flush=True)  # fmt: skip
-        for kind in found:
-            print(f"  {kind}", flush=True)
+    names = given.readers or list(READERS)
+    with ThreadPoolExecutor(given.jobs) as pool:
+        results = pool.map(lambda name: _watch(name, given.seconds, given.seed), names)
+        for name, (tried, accepted, seconds, found) in zip(names, results, strict=True):
+            crashes += len(found)
+            print(f"{name:<18} {tried:>9,} {tried / max(seconds, 1):>9,.0f} "
+                  f"{accepted / max(tried, 1):>9.1%} {len(found):>8}", flush=True)  # fmt: skip
+            for kind in found:
+                print(f"  {kind}", flush=True)
     return 1 if crashes else 0
 
 
