@@ -62,9 +62,11 @@ def export(
     """Write one task's model as a plain transformers sequence-classification checkpoint."""
     checked, folder = load(str(run_dir), None, None)
     opened = open_(checked, folder)
+    from mtkd.pipeline.disk import disk_errors_explained
     from mtkd.stages.export import export_task
 
-    place = export_task(opened, task, to, model)
+    with disk_errors_explained(to):
+        place = export_task(opened, task, to, model)
     print(f"{place} -> {to}")
 
 

@@ -35,8 +35,7 @@ def disk_errors_explained(place: Path, needed: int = 0) -> Iterator[None]:
                             "command again") from error  # fmt: skip
         if number in _REFUSED:
             raise RunDirError(f"{file}: cannot be written ({_reason(error)}); see to its "
-                              "permissions, or choose another place with --run-dir"
-                              ) from error  # fmt: skip
+                              "permissions, or choose another place") from error  # fmt: skip
         if number in _BROKEN:
             raise RunFailed(f"{file}: the disk or its connection failed ({_reason(error)}); see to "
                             "it and run the same command again") from error  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mtkd.artifacts import check_files, read_manifest
+from mtkd.artifacts import check_files, publish, read_manifest, remove
 from mtkd.encoders import load_tokenizer
 from mtkd.errors import RunDirError, did_you_mean
 from mtkd.model import MultiTaskModel
@@ -15,7 +15,7 @@ from mtkd.stages.unit import Run
 
 
 def export_task(run: Run, task: str, to: Path, model: str | None = None) -> str:
-    """Write the checkpoint and return the place in the run that it was made from.
+    """Write the checkpoint, whole or not at all; return the place in the run it was made from.
 
     Logits are compared before anything is written: they agree to 1e-5.
 
@@ -27,8 +27,11 @@ def export_task(run: Run, task: str, to: Path, model: str | None = None) -> str:
         raise RunDirError(f"{to}: is there already; name a directory that is not")
     folder = run.folder / place
     plain = sequence_classifier(MultiTaskModel.load(folder), task)
-    plain.save_pretrained(to)
-    load_tokenizer(str(folder)).save_pretrained(to)
+    staged = to.with_name(f".{to.name}.partial")
+    remove(staged)  # of a command that was stopped
+    plain.save_pretrained(staged)
+    load_tokenizer(str(folder)).save_pretrained(staged)
+    publish(staged, to)
     return str(folder)
 
 

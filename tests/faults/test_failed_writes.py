@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.faults.compare import differences
 from tests.faults.conftest import Reference
 from tests.faults.disk import fill_disk, limit_files, mount
-from tests.faults.injected import KILL
-from tests.faults.processes import Nursery
+from tests.faults.injected import KILL, Fault
+from tests.faults.processes import Nursery, Outcome
 from tests.faults.writes import ERRORS, fail_operations, faults_of, unusable
 
 
@@ -54,3 +54,29 @@ def test_a_run_directory_that_cannot_be_written_is_named_and_left_as_it_is(
     assert unusable(secluded, run) == []  # reading is all that status needs
     secluded.shell(f"cp -a '{run}' '{tmp_path}/after'")
     assert differences(tmp_path / "before", tmp_path / "after") == []
+
+
+def test_an_export_is_whole_or_absent(
+    reference: Reference, nursery: Nursery, tmp_path: Path
+) -> None:
+    def export(name: str, error: str | None = None, spared: tuple[str, ...] = ()) -> Outcome:
+        (tmp_path / name).mkdir(exist_ok=True)
+        fault = Fault(str(tmp_path / name), str(tmp_path / f"{name}.record"), error, spared)
+        to = str(tmp_path / name / "out")
+        return nursery.run("export", str(reference.run), "--task", "rte", "--to", to, fault=fault)
+
+    assert export("whole").code == 0
+    steps = (tmp_path / "whole.record").read_text("utf-8").splitlines()
+    written = sorted(path.name for path in (tmp_path / "whole" / "out").iterdir())
+    draw, stopped = random.Random(1), 0
+    for number, step in enumerate(dict.fromkeys(steps)):
+        name, error = str(number), draw.choice((*ERRORS, KILL))
+        outcome = export(name, error, tuple(each for each in steps if each != step))
+        if outcome.code != 0:  # to make a folder that is there already may fail
+            stopped += 1
+            assert faults_of(outcome, error, tmp_path / name) == [], step
+            if not (tmp_path / name / "out").exists():  # else it stopped at its very end
+                assert export(name).code == 0, step
+        assert sorted(path.name for path in (tmp_path / name / "out").iterdir()) == written, step
+        assert [path.name for path in (tmp_path / name).iterdir()] == ["out"], step
+    assert stopped >= 5
