@@ -20,6 +20,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from mtkd.shown import shown
+
+_LONGEST_WORD = 200
+
 
 class MtkdError(Exception):
     """Base of all errors raised by mtkd."""
@@ -81,5 +85,7 @@ class ShapeError(MtkdError, ValueError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the closest known word, or an empty string."""
+    if len(word) > _LONGEST_WORD:  # no slip of the pen, and slow to compare
+        return ""
     close = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    return f"; did you mean {shown(close[0])}?" if close else ""

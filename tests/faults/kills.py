@@ -9,24 +9,19 @@ import random
 import re
 import shlex
 import signal
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.faults.compare import artefacts, differences, leftovers, seconds_by_stage
-from tests.faults.processes import Child, Launcher, wait
+from tests.faults.moments import is_made, moment_in, moment_of_any, signs
+from tests.faults.processes import Launcher, wait
 from tests.faults.recipe import STAGES
 
 # one after another; what is random is the moment
 _SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGKILL)
 _AT_ONCE = 1 / 3  # share of kills that are followed by another soon after the resume
-_SOON = (0.3, 1.0, 2.5)  # seconds of work that such a resume has at most
-_AT_START = 1 / 4  # share of those that come at any time from the start of the process
-_START = 6.0  # seconds
 _AIMS = 4  # stages that are aimed at in one run, one after another
-_TRAINING = {"refine", "teach", "distill"}
-_LOOK = 0.001  # seconds between looks at a run
 
 log = logging.getLogger(__name__)
 
@@ -144,37 +139,14 @@ def _kill_until_done(
         number = _SIGNALS[len(found.kills) % len(_SIGNALS)]
         left = _not_done(run, places)
         aims = [aim for aim in aims if aim in left]
-        stage = aims[0] if aims and not soon else ""
-        own = [place for place, of in places.items() if of == stage]
-        later = [p for p, of in places.items() if stage and _comes_after(of, stage)]
-        longest = draw.choice(_SOON) if soon else seconds.get(stage, 1.0)
-        saved = stage in _TRAINING and draw.random() < target.after_a_save
-        if saved:
-            longest /= len(own)
-        if at_start := soon and draw.random() < _AT_START:
-            longest = _START
-        moment = draw.uniform(0, longest)
+        if soon:
+            moment = moment_of_any(draw)
+        else:
+            moment = moment_in(aims[0] if aims else "", places, seconds, target.after_a_save, draw)
         launcher.err.unlink(missing_ok=True)
         child = launcher.start(arguments)
-        began = _signs(run, launcher.err)
-
-        def begun(
-            at_start: bool = at_start,
-            own: Sequence[str] = own,
-            later: Sequence[str] = later,
-            saved: bool = saved,
-            began: tuple[object, ...] = began,
-        ) -> bool:
-            if at_start:
-                return True
-            works = _signs(run, launcher.err) != began  # and is not still importing
-            if not works or not own:
-                return works
-            sign = _is_saved if saved else _is_made
-            # a short stage may be over between two looks; better late than never
-            return any(sign(run, p) for p in own) or any(_is_made(run, p) for p in later)
-
-        if killed == most or not (soon or aims) or not _reached(child, moment, begun):
+        began = signs(run, launcher.err)
+        if killed == most or not (soon or aims) or not moment.comes(child, run, launcher.err):
             code = wait(child)
             if code != 0:
                 found.problems.append(f"run {found.runs}: ended with {code}: {_last(launcher.err)}")
@@ -191,54 +163,11 @@ def _kill_until_done(
         if number == signal.SIGKILL:
             _expect(found, code == -signal.SIGKILL, f"{kill}: ended with {code}", launcher.err)
             continue
-        if code == -number and _signs(run, launcher.err)[1:] == began[1:]:  # Python was starting
+        if code == -number and signs(run, launcher.err)[1:] == began[1:]:  # Python was starting
             continue
         told = re.search(r"Go on with: mtkd (.*)", launcher.err.read_text("utf-8"))
         _expect(found, code == 130 and told is not None, f"{kill}: ended with {code}", launcher.err)
         arguments = shlex.split(told[1]) if told else arguments
-
-
-def _reached(child: Child, seconds: float, begun: Callable[[], bool]) -> bool:
-    """Wait until `seconds` after something begins; return whether the child still runs then."""
-    at: float | None = None
-    while child.poll() is None:
-        now = time.monotonic()
-        if at is None and begun():
-            at = now + seconds
-        if at is not None and now >= at:
-            return True
-        time.sleep(_LOOK)
-    return False
-
-
-def _signs(run: Path, err: Path) -> tuple[object, ...]:
-    """Return what changes as soon as a run does anything."""
-    paths = [run, run / "recipe.yaml", run / ".lock", run / ".partial"]
-    said = err.exists() and err.stat().st_size > 0
-    return said, *(_when(path) for path in paths)
-
-
-def _when(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_ino, found.st_mtime_ns
-
-
-def _comes_after(stage: str, other: str) -> bool:
-    return STAGES.index(stage) > STAGES.index(other)
-
-
-def _is_made(run: Path, place: str) -> bool:
-    """Return whether an artefact is in the making."""
-    staged = run / ".partial" / place
-    return staged.exists() or staged.with_name(f"{staged.name}.attempt.json").exists()
-
-
-def _is_saved(run: Path, place: str) -> bool:
-    """Return whether a training has saved its state."""
-    return (run / ".partial" / place / "checkpoint").exists()
 
 
 def _not_done(run: Path, places: dict[str, str]) -> list[str]:
@@ -250,7 +179,7 @@ def _not_done(run: Path, places: dict[str, str]) -> list[str]:
 def _look(run: Path, number: int, by: signal.Signals, places: dict[str, str]) -> Kill:
     """Return what a run is at."""
     for place, stage in places.items():
-        if _is_made(run, place):
+        if is_made(run, place):
             epoch, step = _progress(run / ".partial" / place)
             return Kill(number, by.name, stage, place, epoch, step)
     return Kill(number, by.name, "between artefacts", "")
