@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mtkd.batching.packing import Rows, pack
 from mtkd.batching.sampling import batches_per_task
-from mtkd.recipe.schema import TrainingSettings
 from mtkd.recipe.seeds import derive_seed
+from mtkd.recipe.training import TrainingSettings
 
 
 def epoch_order(

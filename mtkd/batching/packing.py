@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mtkd.recipe.schema import TrainingSettings
+from mtkd.recipe.training import TrainingSettings
 
 Rows = NDArray[np.int64]
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from mtkd.errors import DataError, RecipeError
-from mtkd.recipe.schema import Sampling
+from mtkd.recipe.training import Sampling
 
 
 def batches_per_task(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mtkd.optim.adamax import DecoupledAdamax
-from mtkd.recipe.schema import TrainingSettings
+from mtkd.recipe.training import TrainingSettings
 
 _LAYER = re.compile(r"\.(?:layers?|albert_layers|h|blocks?)\.(\d+)\.")
 

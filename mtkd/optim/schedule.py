@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from mtkd.recipe.schema import TrainingSettings
+from mtkd.recipe.training import TrainingSettings
 
 
 def learning_rate_factor(step: int, steps: int, settings: TrainingSettings) -> float:

@@ -7,16 +7,13 @@ from mtkd.recipe.schema import (
     EncoderSettings,
     GlueRecipe,
     HeadSettings,
-    Sampling,
     SoftLabels,
     Student,
     Teachers,
-    TrainingOverrides,
-    TrainingSettings,
     Unlabelled,
-    with_overrides,
 )
 from mtkd.recipe.seeds import derive_seed
+from mtkd.recipe.training import Sampling, TrainingOverrides, TrainingSettings, with_overrides
 
 __all__ = [
     "RUN_RECIPE",

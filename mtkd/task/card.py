@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
-from mtkd.recipe.schema import Count, HeadSettings, Settings
+from mtkd.recipe.fields import Count, Settings
+from mtkd.recipe.schema import HeadSettings
 from mtkd.task import checks
 from mtkd.task.checks import head_fault
 from mtkd.task.names import InnerPath, Position, SplitName, SubmissionName, TaskName, Text

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mtkd.batching import count_steps, epoch_order
 from mtkd.batching.packing import pack
 from mtkd.recipe import DataSettings, TrainingSettings
-from mtkd.recipe.schema import Sampling
+from mtkd.recipe.training import Sampling
 from mtkd.task import load_task
 
 some_lengths = st.lists(st.integers(1, 130), min_size=1, max_size=80).map(np.array)

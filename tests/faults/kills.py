@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import random
 import re
@@ -13,8 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.faults.compare import artefacts, differences, leftovers, seconds_by_stage
-from tests.faults.moments import is_made, moment_in, moment_of_any, signs
+from tests.faults.compare import artefacts, differences, leftovers
+from tests.faults.moments import is_made, moment_in, moment_of_any, saved_at, signs
 from tests.faults.processes import Launcher, wait
 from tests.faults.recipe import STAGES
 
@@ -101,7 +100,7 @@ def campaign(
 
     Args: recipes: each with the run directory of a reference never killed; taken in turn. folder:
         where runs are made. most: kills of one run. stages: those that are aimed at. after_a_save:
-        share of the kills of trainings that wait for the first save, and so come within its steps.
+        share of the kills of trainings that come within a step of one of its saves.
     """
     draw = random.Random(seed)
     found = Campaign(seed)
@@ -129,7 +128,7 @@ def _kill_until_done(
     found: Campaign,
 ) -> None:
     """Start one run again and again, killed `most` times at most, until it is done."""
-    places, seconds = artefacts(target.reference), seconds_by_stage(target.reference)
+    places = artefacts(target.reference)
     arguments = ["run", str(target.recipe), "--run-dir", str(run)]
     counts = Counter(kill.stage for kill in found.kills)
     aims = sorted(2 * target.stages, key=lambda stage: (counts[stage], draw.random()))[:_AIMS]
@@ -142,7 +141,8 @@ def _kill_until_done(
         if soon:
             moment = moment_of_any(draw)
         else:
-            moment = moment_in(aims[0] if aims else "", places, seconds, target.after_a_save, draw)
+            aim = aims[0] if aims else ""
+            moment = moment_in(aim, target.reference, run, target.after_a_save, draw)
         launcher.err.unlink(missing_ok=True)
         child = launcher.start(arguments)
         began = signs(run, launcher.err)
@@ -180,17 +180,8 @@ def _look(run: Path, number: int, by: signal.Signals, places: dict[str, str]) ->
     """Return what a run is at."""
     for place, stage in places.items():
         if is_made(run, place):
-            epoch, step = _progress(run / ".partial" / place)
-            return Kill(number, by.name, stage, place, epoch, step)
+            return Kill(number, by.name, stage, place, *saved_at(run, place))
     return Kill(number, by.name, "between artefacts", "")
-
-
-def _progress(staged: Path) -> tuple[int | None, int | None]:
-    try:
-        state = json.loads((staged / "checkpoint" / "state.json").read_text("utf-8"))
-    except (OSError, ValueError):  # none yet, or one that is just being replaced
-        return None, None
-    return state["epoch"], state["step"]
 
 
 def _expect(found: Campaign, fulfilled: bool, fault: str, err: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import random
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
+from tests.faults.compare import artefacts, seconds_by_stage
 from tests.faults.processes import Child
 from tests.faults.recipe import STAGES
 
@@ -15,6 +16,7 @@ _TRAINING = {"refine", "teach", "distill"}
 _SOON = (0.3, 1.0, 2.5)  # seconds of work that a run has at most which is killed at once again
 _AT_START = 1 / 4  # share of such moments that come at any time from the start of the process
 _START = 6.0  # seconds
+_STEP = 0.03  # seconds of a step and its save
 _LOOK = 0.001  # seconds between looks at a run
 
 
@@ -23,14 +25,15 @@ class Moment:
     """A time in seconds after something began.
 
     own: the places of which one has to be in the making; none for whatever the run does first.
-    later: places of which one will do as well: a short stage may be over between two looks. saved:
-    a training of `own` has to have saved its state. at_start: from the start of the process.
+    later: places of which one will do as well: a short stage may be over between two looks. steps:
+    a training of `own` has to have saved its state after so many. at_start: from the start of the
+    process.
     """
 
     seconds: float
     own: tuple[str, ...] = ()
     later: tuple[str, ...] = ()
-    saved: bool = False
+    steps: int = 0
     at_start: bool = False
 
     def comes(self, child: Child, run: Path, err: Path) -> bool:
@@ -50,8 +53,7 @@ class Moment:
             return True
         if signs(run, err) == before:  # still importing
             return False
-        sign = _is_saved if self.saved else is_made
-        here = any(sign(run, place) for place in self.own)
+        here = any(is_made(run, p) and self.steps <= (saved_at(run, p)[1] or 0) for p in self.own)
         return here or not self.own or any(is_made(run, place) for place in self.later)
 
 
@@ -63,22 +65,22 @@ def moment_of_any(draw: random.Random) -> Moment:
 
 
 def moment_in(
-    stage: str,
-    places: Mapping[str, str],
-    seconds: Mapping[str, float],
-    after_a_save: float,
-    draw: random.Random,
+    stage: str, reference: Path, run: Path, after_a_save: float, draw: random.Random
 ) -> Moment:
-    """Return a moment in the making of a stage's artefacts.
+    """Return a moment in the making of what a run lacks of a stage.
 
-    Args: places: the artefacts' stages. seconds: that each stage takes. after_a_save: share of a
-        training's moments that wait for its first save.
+    Args: reference: a run that is done. after_a_save: share of a training's moments that wait for
+        one of its saves, and come within a step of it.
     """
-    own = tuple(place for place, of in places.items() if of == stage)
+    places, done = artefacts(reference), artefacts(run) if run.exists() else {}
+    own = tuple(place for place, of in places.items() if of == stage and place not in done)
     later = tuple(p for p, of in places.items() if stage and _comes_after(of, stage))
-    saved = stage in _TRAINING and draw.random() < after_a_save
-    longest = seconds.get(stage, 1.0) / (len(own) if saved else 1)
-    return Moment(draw.uniform(0, longest), own, later, saved)
+    if own and stage in _TRAINING and draw.random() < after_a_save:
+        place = draw.choice(own)
+        manifest = json.loads((reference / place / "manifest.json").read_text("utf-8"))
+        step = draw.randint(1, manifest["notes"]["steps"] - 1)
+        return Moment(draw.uniform(0, _STEP), (place,), later, step)
+    return Moment(draw.uniform(0, seconds_by_stage(reference).get(stage, 1.0)), own, later)
 
 
 def signs(run: Path, err: Path) -> tuple[object, ...]:
@@ -94,9 +96,14 @@ def is_made(run: Path, place: str) -> bool:
     return staged.exists() or staged.with_name(f"{staged.name}.attempt.json").exists()
 
 
-def _is_saved(run: Path, place: str) -> bool:
-    """Return whether a training has saved its state."""
-    return (run / ".partial" / place / "checkpoint").exists()
+def saved_at(run: Path, place: str) -> tuple[int | None, int | None]:
+    """Return epoch and step of a training's last save; None, None where there is none yet."""
+    state = run / ".partial" / place / "checkpoint" / "state.json"
+    try:
+        content = json.loads(state.read_text("utf-8"))
+    except (OSError, ValueError):  # or it is just being replaced
+        return None, None
+    return content["epoch"], content["step"]
 
 
 def _when(path: Path) -> tuple[int, int] | None:

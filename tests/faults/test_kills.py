@@ -28,3 +28,4 @@ def test_trainings_killed_at_random_steps_end_with_the_same_bytes(
     )  # fmt: skip
     assert found.problems == [], found.table()
     assert found.identical == found.runs
+    assert sum(kill.step is not None for kill in found.kills) >= 2, found.kills

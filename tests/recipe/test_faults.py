@@ -4,7 +4,8 @@ import pytest
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from mtkd.recipe.faults import format_faults
-from mtkd.recipe.schema import DataSettings, GlueRecipe, Settings, Teachers
+from mtkd.recipe.fields import Settings
+from mtkd.recipe.schema import DataSettings, GlueRecipe, Teachers
 
 
 def _short(name: str) -> str:

@@ -9,7 +9,8 @@ from mtkd.recipe import (
     derive_seed,
     with_overrides,
 )
-from mtkd.recipe.schema import Teachers, TrainingOverrides
+from mtkd.recipe.schema import Teachers
+from mtkd.recipe.training import TrainingOverrides
 
 BASE = {"name": "x", "tasks": ["rte"], "student": {"encoder": "e"}}
 
