@@ -118,7 +118,7 @@ def with_overrides(base: TrainingSettings, *overrides: TrainingOverrides) -> Tra
 
     A null sets only what can be null in `base`; elsewhere it means: as in `base`.
     """
-    changes: dict[str, object] = Field(default_factory=dict)
+    changes: dict[str, object] = {}
     for override in overrides:
         if override.batch_size is not None:
             changes["max_tokens"] = None  # a size given later counts, not the bound before it
