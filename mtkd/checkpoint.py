@@ -80,8 +80,8 @@ def _tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
 
 def _damaged(file: Path, error: Exception) -> RunDirError:
     attempt = file.parent.parent
-    return RunDirError(f"{file}: not as it was written ({error}); delete {attempt} to start that "
-                       "training anew")  # fmt: skip
+    return RunDirError(f"{file}: not as it was written ({error}); delete {attempt} to begin it "
+                       "anew")  # fmt: skip
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -2,7 +2,13 @@
 
 from mtkd.artifacts.files import check_files, damage, record_files
 from mtkd.artifacts.fingerprint import file_sha256, fingerprint
-from mtkd.artifacts.hashes import HASHES, remembered_sha256, remembering
+from mtkd.artifacts.hashes import (
+    HASHES,
+    check_remembered,
+    checked_sha256,
+    remembered_sha256,
+    remembering,
+)
 from mtkd.artifacts.lock import LOCK, held
 from mtkd.artifacts.manifest import (
     Manifest,
@@ -14,6 +20,7 @@ from mtkd.artifacts.manifest import (
 from mtkd.artifacts.publish import (
     clear_old,
     flush_all,
+    make_folder,
     publish,
     recover,
     refuse_links,
@@ -26,6 +33,8 @@ __all__ = [
     "LOCK",
     "Manifest",
     "check_files",
+    "check_remembered",
+    "checked_sha256",
     "clear_old",
     "damage",
     "environment",
@@ -33,6 +42,7 @@ __all__ = [
     "fingerprint",
     "flush_all",
     "held",
+    "make_folder",
     "manifest_path",
     "peak_memory_mb",
     "publish",

@@ -11,6 +11,7 @@ from pathlib import Path
 from mtkd.artifacts.fingerprint import file_sha256, fingerprint
 from mtkd.artifacts.lock import LOCK
 from mtkd.artifacts.publish import write_file
+from mtkd.errors import RunDirError
 
 HASHES = ".hashes.json"  # in a run directory
 _SETTLED = 2.0  # seconds: a file may change twice within one tick of a coarse clock
@@ -39,6 +40,20 @@ def checked_sha256(path: Path) -> str:
     return _read(path, key, state)
 
 
+def check_remembered(path: Path) -> None:
+    """See that a file which is about to be read has the bytes that it is known by.
+
+    Raises: RunDirError: its size, time and inode are the same, and its bytes are not.
+    """
+    known = remembered_sha256(path)
+    if checked_sha256(path) != known:
+        raise RunDirError(
+            f"{path}: its bytes have changed, and its size and time have not: it is damaged, or "
+            "was changed by a tool that keeps times. Restore it; or touch it, and what was made "
+            "from it is made anew"
+        )
+
+
 @contextlib.contextmanager
 def remembering(folder: Path, *, keep: bool = True) -> Iterator[None]:
     """Know the hashes kept in `folder`, and `keep` there what is learnt, if it holds a run."""
@@ -49,7 +64,11 @@ def remembering(folder: Path, *, keep: bool = True) -> Iterator[None]:
         yield
     finally:
         now = time.time_ns()
-        settled = {k: v for k, v in _known.items() if now - v[0][1] > _SETTLED * 1e9}
+        settled = {
+            key: known
+            for key, known in _known.items()
+            if now - known[0][1] > _SETTLED * 1e9 and Path(key).exists()
+        }
         if keep and _holds_a_run(folder) and settled != before:
             content = {k: [*v] for k, v in sorted(settled.items())}
             text = json.dumps({"checksum": fingerprint(content), "files": content})

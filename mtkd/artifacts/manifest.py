@@ -90,18 +90,37 @@ def read_manifest(artefact: Path) -> Manifest | None:
 
 
 def environment() -> dict[str, str]:
-    """Return what may change a result's last digits: versions, system, device, threads."""
+    """Return what may change a result's last digits: versions, processor, device, threads."""
     import torch
 
     found = {
         "python": platform.python_version(),
         "system": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "processor": _processor(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "device": "cpu" if _on_cpu() else torch.cuda.get_device_name(),
         "threads": str(torch.get_num_threads()),
         "processes": os.environ.get("WORLD_SIZE", "1"),
     }
     return {**found, **_versions()}
+
+
+def _on_cpu() -> bool:
+    import torch
+
+    asked = os.environ.get("ACCELERATE_USE_CPU", "").lower() in {"1", "true", "yes", "on"}
+    return asked or not torch.cuda.is_available()
+
+
+@functools.cache
+def _processor() -> str:
+    """Return the processor's model, where the system says it, or its kind."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
 
 
 @functools.cache

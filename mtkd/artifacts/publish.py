@@ -12,7 +12,7 @@ from mtkd.errors import RunDirError
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a small file so that at any moment the old or the new one is there, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)  # of a process that was killed; never written through a link
     try:
@@ -36,7 +36,7 @@ def publish(staged: Path, place: Path) -> None:
     in place, and who cannot do without the old one calls `recover` before looking.
     """
     flush_all(staged)
-    place.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(place.parent)
     old = _old(place)
     if place.is_dir() or (place.exists() and staged.is_dir()):
         remove(old)
@@ -44,6 +44,14 @@ def publish(staged: Path, place: Path) -> None:
     os.replace(staged, place)
     flush(place.parent)
     remove(old)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, where they are not there; a power cut leaves them all."""
+    missing = [each for each in (path, *path.parents) if not each.is_dir()]
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True)
+        flush(each.parent)
 
 
 def flush_all(path: Path) -> None:

@@ -49,11 +49,19 @@ def main() -> None:
         app()
     except MtkdError as error:
         if isinstance(error, Interrupted):
-            command = shlex.join(["mtkd", *sys.argv[1:]])
-            print(printable(f"{error}. Go on with: {command}"), file=sys.stderr)
+            if is_main_process():
+                print(printable(f"{error}. Go on with: {_same_command()}"), file=sys.stderr)
         else:
             print(printable(f"error: {error}"), file=sys.stderr)
         sys.exit(error.exit_code)
+
+
+def _same_command() -> str:
+    """Return the command that was given; of a launcher's own part nothing is known here."""
+    arguments = shlex.join(sys.argv[1:])
+    if (count := int(os.environ.get("WORLD_SIZE", "1"))) > 1:
+        return f"accelerate launch (as before, {count} processes) -m mtkd {arguments}"
+    return f"mtkd {arguments}"
 
 
 @app.callback()

@@ -69,7 +69,9 @@ def evaluate(
     """Score all models; with --json print evaluation/metrics.json."""
     folder = _carry_out("evaluate", recipe, overrides, run_dir, dry_run, rerun, cache_dir, as_json)
     if as_json and not dry_run and is_main_process():
-        print((folder / "evaluation" / "metrics.json").read_text("utf-8"), end="")
+        from mtkd.stages.evaluate import read_metrics
+
+        print(read_metrics(folder), end="")
 
 
 @app.command()
@@ -135,10 +137,10 @@ def _print_forecast(opened: Run, stage: str) -> None:
 
 
 def _print_evaluation(opened: Run, with_submission: bool) -> None:
+    from mtkd.stages.evaluate import read_metrics
     from mtkd.stages.table import LEGEND, table_cells
 
-    content = json.loads((opened.folder / "evaluation" / "metrics.json").read_text("utf-8"))
-    print_table(*table_cells(content, opened.tasks))
+    print_table(*table_cells(json.loads(read_metrics(opened.folder)), opened.tasks))
     print(f"{LEGEND}\nEvery metric: {opened.folder / 'evaluation' / 'table.md'}")
     if with_submission and (archive := opened.folder / "submission.zip").is_file():
         print(f"Submission: {archive}")

@@ -8,6 +8,7 @@ from mtkd.encoders.load import (
     quiet_transformers,
 )
 from mtkd.encoders.places import (
+    check_weights,
     encoder_folder,
     encoder_sha256,
     encoder_slug,
@@ -17,6 +18,7 @@ from mtkd.encoders.places import (
 )
 
 __all__ = [
+    "check_weights",
     "configure",
     "encoder_folder",
     "encoder_sha256",

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mtkd.artifacts import file_sha256, remembered_sha256
+from mtkd.artifacts import check_remembered, file_sha256, remembered_sha256
 from mtkd.encoders.files import check_encoder
 from mtkd.errors import EncoderError
 from mtkd.recipe.names import device_on_windows
@@ -63,6 +63,15 @@ def encoder_sha256(encoder: str) -> dict[str, str]:
     folder = encoder_folder(encoder)
     files = [folder / "config.json", *sorted(folder.glob("*.safetensors"))]
     return {file.name: remembered_sha256(file) for file in files}
+
+
+def check_weights(encoder: str) -> None:
+    """See that the encoder's configuration and weights have the bytes that they are known by.
+
+    Raises: RunDirError: naming the file.
+    """
+    for name in encoder_sha256(encoder):
+        check_remembered(encoder_folder(encoder) / name)
 
 
 @functools.cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import shutil
 import time
 from pathlib import Path
@@ -23,7 +24,8 @@ def share(place: Path, shared: Path) -> None:
     for old in shared.parent.glob(f".{shared.name}.*"):
         if time.time() - old.stat().st_mtime > _ABANDONED:
             remove(old)
-    staged = shared.with_name(f".{shared.name}.{os.getpid()}")
+    # two containers may well have a process of one number
+    staged = shared.with_name(f".{shared.name}.{platform.node()}-{os.getpid()}")
     remove(staged)
     staged.mkdir(parents=True)
     for path in {place, manifest_path(place)}:
@@ -46,16 +48,16 @@ def fetch(shared: Path, staged: Path, place: Path) -> bool:
     if not shared.is_dir():
         return False
     remove(staged)
-    shutil.copytree(shared, staged, copy_function=_link)
     try:
+        shutil.copytree(shared, staged, copy_function=_link)
         found = read_manifest(staged / place.name)
         if found is None or found.fingerprint != shared.name:
             raise RunDirError(f"{shared}: not the artefact of that name")
         check_files(staged / place.name, found)
-    except RunDirError as error:
+    except (RunDirError, FileNotFoundError, shutil.Error) as error:
         log.warning("not taken from the cache, but made anew: %s", error)
-        shutil.rmtree(shared)
-        shutil.rmtree(staged)
+        shutil.rmtree(shared, ignore_errors=True)  # another process may be at it, too
+        remove(staged)
         return False
     manifest = manifest_path(place)
     manifest.unlink(missing_ok=True)

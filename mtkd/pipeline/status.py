@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from mtkd.artifacts import Manifest, damage, read_manifest, remembered_sha256, remembering
+from mtkd.artifacts import damage, read_manifest, remembered_sha256, remembering
 from mtkd.errors import RunDirError
 from mtkd.stages import STAGES, Run, Unit
 
 State = Literal["done", "missing", "stale", "damaged"]
 _ARTEFACT = "artefact "  # before the place of an artefact, among what another is made from
+_MISSING = "missing"  # in place of what identifies an artefact
 
 
 @dataclasses.dataclass(frozen=True)
 class Status:
-    """Where one artefact stands; `why` names the key, file or artefact at fault."""
+    """Where one artefact stands; `why` names the key, file or artefact at fault.
+
+    seconds: that it took, where it was made before. behind: it is stale or missing only because of
+    what it is made from, which may come back as it was.
+    """
 
     unit: Unit
     state: State
     why: str = ""
-    seconds: float | None = None  # that it took, where it was made before
+    seconds: float | None = None
+    behind: bool = False
 
 
 def unit_status(run: Run, unit: Unit) -> Status:
@@ -38,10 +44,13 @@ def unit_status(run: Run, unit: Unit) -> Status:
         return Status(unit, "damaged", str(error))
     if manifest is None:
         return Status(unit, "missing")
-    differences = list(_differences(manifest, inputs_of(run, unit)))
-    if differences:
-        more = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
-        return Status(unit, "stale", "; ".join(differences[:3]) + more, manifest.seconds)
+    today = inputs_of(run, unit)
+    if found := list(differences(manifest.inputs, today)):
+        more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
+        before = manifest.inputs
+        changed = [key for key in {*before, *today} if before.get(key) != today.get(key)]
+        behind = all(today.get(key) == _MISSING for key in changed)
+        return Status(unit, "stale", "; ".join(found[:3]) + more, manifest.seconds, behind)
     if fault := damage(place, manifest, remembered_sha256):
         return Status(unit, "damaged", fault, manifest.seconds)
     return Status(unit, "done", seconds=manifest.seconds)
@@ -58,7 +67,7 @@ def statuses(run: Run) -> dict[str, list[Status]]:
                 status = unit_status(run, unit)
                 if status.state == "done" and (old := [n for n in unit.needs if n in behind]):
                     why = f"made from {old[0]}, which is to be made anew"
-                    status = dataclasses.replace(status, state="stale", why=why)
+                    status = dataclasses.replace(status, state="stale", why=why, behind=True)
                 if status.state != "done":
                     behind.add(unit.place)
                 found[stage].append(status)
@@ -111,14 +120,14 @@ def _fingerprint(place: Path) -> str:
         manifest = read_manifest(place)
     except RunDirError:
         return "damaged"
-    return manifest.made if manifest else "missing"
+    return manifest.made if manifest else _MISSING
 
 
-def _differences(manifest: Manifest, inputs: dict[str, Any]) -> Iterator[str]:
+def differences(inputs: Mapping[str, Any], today: Mapping[str, Any]) -> Iterator[str]:
     """Say what differs: the recipe's keys first, as they are what the user has in hand."""
-    keys = sorted({*manifest.inputs, *inputs}, key=lambda key: (key.startswith(_ARTEFACT), key))
+    keys = sorted({*inputs, *today}, key=lambda key: (key.startswith(_ARTEFACT), key))
     for key in keys:
-        before, now = manifest.inputs.get(key, "unset"), inputs.get(key, "unset")
+        before, now = inputs.get(key, "unset"), today.get(key, "unset")
         if before == now:
             continue
         if not key.startswith(_ARTEFACT):
@@ -127,6 +136,8 @@ def _differences(manifest: Manifest, inputs: dict[str, Any]) -> Iterator[str]:
             yield f"without {key.removeprefix(_ARTEFACT)}"
         elif before == "unset":
             yield f"with {key.removeprefix(_ARTEFACT)}"
+        elif now == _MISSING:
+            yield f"{key.removeprefix(_ARTEFACT)} is missing"
         else:
             yield f"{key.removeprefix(_ARTEFACT)} was made anew"
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mtkd.artifacts import check_files, read_manifest
 from mtkd.metrics import is_constant, majority, score
 from mtkd.soft_labels import as_logits, join, read_store
 from mtkd.stages.distill import shared_tasks
@@ -19,6 +20,7 @@ from mtkd.stages.table import markdown_table
 from mtkd.stages.unit import Run, Unit
 
 STAGE = "evaluate"
+PLACE = "evaluation"
 KINDS = ("dev", "test")
 
 log = logging.getLogger(__name__)
@@ -58,12 +60,23 @@ def units(run: Run) -> list[Unit]:
     needs += [prepared_place(encoder, task) for task in run.trained_tasks]
     evaluation = Unit(
         stage=STAGE,
-        place="evaluation",
+        place=PLACE,
         settings=settings,
         needs=tuple(needs),
         build=partial(_build, run),
     )
     return [*found, evaluation]
+
+
+def read_metrics(folder: Path) -> str:
+    """Return what a run's evaluation found, as JSON.
+
+    Raises: RunDirError: it is damaged.
+    """
+    place = folder / PLACE
+    if (manifest := read_manifest(place)) is not None:
+        check_files(place, manifest)
+    return (place / "metrics.json").read_text("utf-8")
 
 
 def _with_diagnostics(run: Run, places: dict[str, str]) -> dict[str, str]:

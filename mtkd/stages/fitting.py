@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtkd.artifacts import file_sha256
 from mtkd.devices import start_accelerator
-from mtkd.encoders import load_tokenizer
+from mtkd.encoders import check_weights, load_tokenizer
 from mtkd.errors import EncoderError
 from mtkd.inference import predict
 from mtkd.metrics import is_constant, score, task_score
@@ -88,6 +88,7 @@ def train_fit(run: Run, fit: Fit, folder: Path) -> dict[str, Any]:
 def _start(run: Run, fit: Fit, seed: int) -> MultiTaskModel:
     tasks = {name: run.tasks[name] for name in fit.tasks}
     if fit.start is None:
+        check_weights(fit.encoder.encoder)
         return build_model(fit.encoder, tasks, fit.heads, seed)
     model = MultiTaskModel.load(run.folder / fit.start)
     for name, task in tasks.items():

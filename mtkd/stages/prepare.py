@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mtkd.artifacts import remembered_sha256
+from mtkd.artifacts import check_remembered, remembered_sha256
 from mtkd.encoders import (
     encoder_slug,
     length_settings,
@@ -152,6 +152,9 @@ def _build(
     from mtkd.examples.prepared import PreparedSplit  # with torch, not to list a run
 
     data = run.recipe.data
+    for split, path in _files(run, task).items():
+        if split in wanted:
+            check_remembered(path)
     tokenizer = load_tokenizer(encoder)
     bounds = (tokenizer.model_max_length, max_positions(encoder) or data.max_length)
     length = min(data.max_length, *bounds)

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtkd.artifacts import check_files, read_manifest
 from mtkd.errors import RunDirError
 from mtkd.stages.places import prepared_place, unlabelled_place
 from mtkd.stages.unit import Run
@@ -45,9 +46,14 @@ class Prepared:
 
 
 def open_prepared(run: Run, encoder: str, task: str, *, unlabelled: bool = False) -> Prepared:
-    """Return what `prepare` left for a task and an encoder."""
+    """Return what `prepare` left for a task and an encoder.
+
+    Raises: RunDirError: it is damaged.
+    """
     place = unlabelled_place(encoder, task) if unlabelled else prepared_place(encoder, task)
     folder = run.folder / place
+    if (manifest := read_manifest(folder)) is not None:
+        check_files(folder, manifest)
     try:
         info = json.loads((folder / INFO).read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 from pathlib import Path
@@ -11,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 from numpy.typing import NDArray
 
-from mtkd.artifacts import publish, remove, write_file
+from mtkd.artifacts import publish, remove
+from mtkd.checkpoint import load_tensors, save_tensors
 from mtkd.devices import start_accelerator
-from mtkd.errors import EncoderError
+from mtkd.errors import EncoderError, RunDirError
 from mtkd.examples import Fold
 from mtkd.examples.prepared import PreparedSplit
 from mtkd.inference import predict
@@ -85,12 +86,12 @@ def _predict_in_windows(
         return
     windows = [rows[start : start + WINDOW] for start in range(0, len(rows), WINDOW)]
     for number, window in enumerate(windows):
-        part = parts / f"{number}.npy"
+        part = parts / f"{number}.safetensors"
         if _is_whole(part, len(window)):
             continue
         logits = predict(model, head, data, accelerator, title, window)
         if accelerator.is_main_process:
-            write_file(part, _to_npy(logits))
+            _keep(part, logits)
     if accelerator.is_main_process:
         schema = pa.schema([("guid", pa.string()), ("logits", pa.list_(pa.float32()))])
         partial = path.with_suffix(".partial")
@@ -98,7 +99,7 @@ def _predict_in_windows(
             partial, schema, compression="zstd", write_page_checksum=True
         ) as writer:
             for number, window in enumerate(windows):
-                logits = np.load(parts / f"{number}.npy", allow_pickle=False)
+                logits = load_tensors(parts / f"{number}.safetensors")["logits"].numpy()
                 offsets = np.arange(len(window) + 1, dtype=np.int32) * np.int32(logits.shape[1])
                 lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(logits.ravel()))
                 guids = data.guid_column.take(pa.array(window)).combine_chunks()
@@ -109,14 +110,19 @@ def _predict_in_windows(
 
 
 def _is_whole(part: Path, rows: int) -> bool:
-    """Return whether a window's logits are there, and readable."""
+    """Return whether a window's logits are there as they were written."""
+    if not part.is_file():
+        return False
     try:
-        return len(np.load(part, allow_pickle=False)) == rows
-    except (OSError, ValueError, EOFError):
+        return len(load_tensors(part)["logits"]) == rows
+    except RunDirError as error:
+        log.warning("predicted anew: %s", error)
         return False
 
 
-def _to_npy(values: NDArray[np.float32]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, values, allow_pickle=False)
-    return buffer.getvalue()
+def _keep(part: Path, logits: NDArray[np.float32]) -> None:
+    """Write a window's logits, whole or not at all, with a checksum."""
+    partial = part.with_suffix(".partial")
+    part.parent.mkdir(exist_ok=True)
+    save_tensors(partial, {"logits": torch.from_numpy(logits)})
+    publish(partial, part)

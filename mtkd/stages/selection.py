@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from mtkd.artifacts import check_files, read_manifest
 from mtkd.errors import RunDirError
 from mtkd.recipe import Candidate
 from mtkd.stages.unit import Run
@@ -15,12 +16,16 @@ def kept_candidates(run: Run) -> list[Candidate]:
     """Return the candidates that `select` kept, in the recipe's order.
 
     Before it has run: the first `keep`, which is what can be foreseen.
+
+    Raises: RunDirError: what it wrote is damaged.
     """
     teachers = run.recipe.teachers
     assert teachers is not None
     path = run.folder / SELECTION
-    if not path.is_file():
+    manifest = read_manifest(path)
+    if manifest is None:
         return list(teachers.candidates[: teachers.select.keep])
+    check_files(path, manifest)
     try:
         kept = json.loads(path.read_text("utf-8"))["kept"]
     except (ValueError, KeyError, TypeError) as error:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mtkd.artifacts import HASHES, hashes, remembered_sha256, remembering
+from mtkd.artifacts import HASHES, check_remembered, hashes, remembered_sha256, remembering
 from mtkd.artifacts.hashes import checked_sha256
+from mtkd.errors import RunDirError
 
 
 @pytest.fixture(autouse=True)
@@ -116,3 +117,35 @@ def test_no_folder_is_made_to_remember_in(file: Path, tmp_path: Path) -> None:
     with remembering(tmp_path / "run"):
         remembered_sha256(file)
     assert not (tmp_path / "run").exists()
+
+
+def test_files_that_are_gone_are_forgotten(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"more")
+    os.utime(other, (1e9, 1e9))
+    with remembering(tmp_path):
+        remembered_sha256(file)
+        remembered_sha256(other)
+    forget(monkeypatch)
+    other.unlink()
+    with remembering(tmp_path):
+        pass
+    assert list(json.loads((tmp_path / HASHES).read_text("utf-8"))["files"]) == [str(file)]
+
+
+def test_a_file_that_rotted_is_named_before_it_is_read(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with remembering(tmp_path):
+        remembered_sha256(file)
+    forget(monkeypatch)
+    with remembering(tmp_path):
+        check_remembered(file)
+    forget(monkeypatch)
+    with file.open("r+b") as opened:
+        opened.write(b"Content")
+    os.utime(file, (1e9, 1e9))
+    with remembering(tmp_path), pytest.raises(RunDirError, match=f"{file}: its bytes have changed"):
+        check_remembered(file)

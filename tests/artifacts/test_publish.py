@@ -171,3 +171,42 @@ def test_a_link_that_is_replaced_leaves_what_it_leads_to(tmp_path):
     publish(folder(tmp_path / "staged", "ours"), tmp_path / "x")
     assert (tmp_path / "x" / "a").read_text() == "ours"
     assert (tmp_path / "elsewhere" / "a").read_text() == "theirs"
+
+
+@pytest.fixture
+def order(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
+    """What is flushed to the disk and what is renamed, in their order."""
+    found: list[tuple[str, Path]] = []
+    fsync, replace = os.fsync, os.replace
+
+    def flushed(descriptor: int) -> None:
+        found.append(("flush", Path(f"/proc/self/fd/{descriptor}").readlink()))
+        fsync(descriptor)
+
+    def renamed(source: Path, target: Path) -> None:
+        found.append(("rename", Path(target)))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(os, "replace", renamed)
+    return found
+
+
+def test_all_is_on_the_disk_before_it_has_its_name_and_the_name_after(tmp_path, order):
+    staged, place = folder(tmp_path / "staged", "new"), tmp_path / "deep" / "er" / "x"
+    publish(staged, place)
+    renamed = order.index(("rename", place))
+    inside = {staged, staged / "a", staged / "inner", staged / "inner" / "b"}
+    assert inside <= {path for what, path in order[:renamed] if what == "flush"}
+    assert ("flush", place.parent) in order[renamed:]
+    # the folders made on the way have names, too
+    assert {tmp_path, tmp_path / "deep"} <= {path for what, path in order if what == "flush"}
+
+
+def test_a_small_file_is_on_the_disk_before_it_has_its_name(tmp_path, order):
+    write_file(tmp_path / "deep" / "x.json", b"{}")
+    assert order[-3:] == [
+        ("flush", tmp_path / "deep" / ".x.json.partial"),
+        ("rename", tmp_path / "deep" / "x.json"),
+        ("flush", tmp_path / "deep"),
+    ]

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from mtkd import __version__
+from mtkd.errors import Interrupted
 from mtkd.stages import Run
 from tests.carry_out import carried_out
 from tests.cli.process import code_of, mtkd
@@ -272,3 +273,20 @@ def test_the_version_is_printed(
 ) -> None:
     assert code_of(monkeypatch, "--version") == 0
     assert capsys.readouterr().out.strip() == __version__
+
+
+def test_with_a_launcher_the_first_process_says_how_to_go_on_and_the_others_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped() -> None:
+        raise Interrupted("saved at step 3 of 9")
+
+    monkeypatch.setattr(sys.modules["mtkd.cli.app"], "app", stopped)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank, expected in (("0", 1), ("1", 0)):
+        monkeypatch.setenv("RANK", rank)
+        assert code_of(monkeypatch, "run", "quickstart") == 130
+        said = capsys.readouterr().err
+        assert said.count("accelerate launch (as before, 2 processes) -m mtkd run quickstart") == (
+            expected
+        )

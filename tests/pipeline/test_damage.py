@@ -14,7 +14,10 @@ from mtkd.artifacts import HASHES, hashes, manifest_path, read_manifest
 from mtkd.errors import RunDirError
 from mtkd.pipeline import statuses
 from mtkd.stages import STAGES, Run, Unit
+from mtkd.stages.evaluate import read_metrics
 from mtkd.stages.export import export_task
+from mtkd.stages.places import prepared_place
+from mtkd.stages.prepared import open_prepared
 from tests.carry_out import carried_out
 
 
@@ -170,3 +173,39 @@ def test_a_damaged_artefact_in_the_cache_is_made_anew(
     caplog.clear()
     carry_out(third, loaded, "prepare", cache=tmp_path / "cache")
     assert "made anew" not in caplog.text
+
+
+def test_a_damaged_selection_chooses_nobody(settled_run: Run, tiny_recipe: Path) -> None:
+    path = settled_run.folder / "selection.json"
+    before = path.stat()
+    path.write_bytes(path.read_bytes().replace(b"uncased-0.1", b"uncased-0.3"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(RunDirError, match=f"{path}: damaged"):
+        carried_out(tiny_recipe, settled_run.folder)
+
+
+def test_damaged_scores_are_not_printed(settled_run: Run) -> None:
+    flip_a_bit(settled_run.folder / "evaluation" / "metrics.json")
+    with pytest.raises(RunDirError, match=r"metrics\.json: damaged"):
+        read_metrics(settled_run.folder)
+
+
+def test_damaged_rows_are_not_read(settled_run: Run) -> None:
+    encoder, task = settled_run.recipe.student.encoder, "rte"
+    flip_a_bit(settled_run.folder / prepared_place(encoder, task) / "info.json")
+    with pytest.raises(RunDirError, match=r"info\.json: damaged"):
+        open_prepared(settled_run, encoder, task)
+
+
+def test_what_was_deleted_as_advised_comes_back_without_rerun(
+    copied_run: Run, tiny_recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However dear what is made from it was: it will be as it was."""
+    monkeypatch.setattr("mtkd.pipeline.make._DEAR", 0.0)
+    place = prepared_place(copied_run.recipe.student.encoder, "rte")
+    before = read_manifest(copied_run.folder / "student")
+    shutil.rmtree(copied_run.folder / place)
+    why = {s.unit.place: s.why for parts in statuses(copied_run).values() for s in parts}
+    assert why["student"] == f"{place} is missing"
+    carried_out(tiny_recipe, copied_run.folder)
+    assert read_manifest(copied_run.folder / "student") == before

@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import hashlib
 import json
+import logging
 import os
 import shutil
 import time
@@ -16,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from safetensors import SafetensorError
 
 from mtkd.artifacts import read_manifest
@@ -35,6 +37,8 @@ from mtkd.soft_labels import read_batches, read_info, write_store
 from mtkd.stages import STAGES, Run
 from tests.carry_out import carried_out, sign
 from tests.training.small import after_step, terminate
+
+ONE_TASK = ("tasks=[rte]", "teachers.tasks=[rte]", "teachers.select.by=[rte]")
 
 
 def sha256(path: Path) -> str:
@@ -119,7 +123,7 @@ def test_a_finished_run_is_not_done_again(
     def refuse(*_: object) -> None:
         raise AssertionError("something was made again")
 
-    monkeypatch.setattr("mtkd.pipeline.make._make", refuse)
+    monkeypatch.setattr("mtkd.pipeline.make._Maker._make", refuse)
     carried_out(tiny_recipe, copied_run.folder)
 
 
@@ -300,6 +304,59 @@ def test_an_override_in_error_leaves_the_recipe_of_the_run(
         carried_out(tiny_recipe, copied_run.folder, "data.max_rows.dev=1")
     assert (copied_run.folder / "recipe.yaml").read_bytes() == before
     assert not (copied_run.folder / ".partial").exists()
+
+
+def test_after_hours_of_training_the_recipe_stays_that_of_what_was_made(
+    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carried_out(tiny_recipe, tmp_path / "run", *ONE_TASK, last="prepare")
+
+    def fails(*_: object, **__: object) -> None:
+        raise RecipeError("does not fit")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mtkd.stages.select._build", fails)
+        with pytest.raises(RecipeError):
+            carried_out(tiny_recipe, tmp_path / "run", *ONE_TASK, "training.learning_rate=2e-3")
+    assert load_recipe(str(tmp_path / "run")).training.learning_rate == 2e-3
+
+
+def test_a_manifest_says_that_all_it_names_is_on_the_disk(
+    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[Path] = []
+    fsync = os.fsync
+
+    def flushed(descriptor: int) -> None:
+        order.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    carried_out(tiny_recipe, tmp_path / "run", *ONE_TASK, last="refine")
+    manifests = [n for n, path in enumerate(order) if path.name == ".manifest.json.partial"]
+    assert len(manifests) == 2 + 3  # rows for two encoders, three candidates
+    for number in manifests:
+        staged = order[number].parent
+        place = tmp_path / "run" / staged.relative_to(tmp_path / "run" / ".partial")
+        manifest = read_manifest(place)
+        assert manifest is not None
+        assert {staged / name for name in manifest.files} <= set(order[:number])
+
+
+def test_other_conditions_than_those_of_what_it_is_made_from_are_named_once(
+    tiny_recipe: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    carried_out(tiny_recipe, tmp_path / "run", *ONE_TASK, last="prepare")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        with caplog.at_level(logging.WARNING):
+            carried_out(tiny_recipe, tmp_path / "run", *ONE_TASK, last="refine")
+    finally:
+        torch.set_num_threads(threads)
+    said = [line for line in caplog.messages if "under other conditions" in line]
+    assert len(said) == 1
+    assert f"threads {threads} -> {threads + 1}" in said[0]
 
 
 def test_a_disk_that_fills_up_under_safetensors_is_named(

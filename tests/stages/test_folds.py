@@ -97,7 +97,7 @@ def test_what_folds_cost_is_said_before_the_first_training(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caplog.set_level(logging.INFO, logger="mtkd")
-    monkeypatch.setattr("mtkd.pipeline.make._make", stop)
+    monkeypatch.setattr("mtkd.pipeline.make._Maker._make", stop)
     recipe = load_recipe(str(folds_recipe))
     run = open_run(recipe, tmp_path / "run")
     with pytest.raises(KeyboardInterrupt):

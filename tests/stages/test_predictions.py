@@ -112,16 +112,18 @@ def test_a_split_that_was_finished_before_the_stop_is_not_predicted_again(
     assert calls[5:] == [10, 10, 4]
 
 
-@pytest.mark.parametrize("kept", [b"", b"half of a file", "another window"])
+@pytest.mark.parametrize("kept", ["nothing", "half of it", "a flipped bit", "another window"])
 def test_a_kept_window_that_is_broken_or_of_other_rows_is_predicted_anew(
-    folds_run: Run, tmp_path: Path, calls: list[int], kept: bytes | str
+    folds_run: Run, tmp_path: Path, calls: list[int], kept: str
 ) -> None:
-    part = tmp_path / "train.parts" / "0.npy"
-    part.parent.mkdir()
-    if isinstance(kept, bytes):
-        part.write_bytes(kept)
-    else:
-        np.save(part, np.zeros((20, 2), dtype=np.float32))
+    part = tmp_path / "train.parts" / "0.safetensors"
+    rows = 20 if kept == "another window" else 10
+    scoring._keep(part, np.zeros((rows, 2), dtype=np.float32))
+    whole_file = bytearray(part.read_bytes())
+    if kept == "a flipped bit":
+        whole_file[-3] ^= 1
+    ends = {"nothing": 0, "half of it": len(whole_file) // 2}
+    part.write_bytes(whole_file[: ends.get(kept, len(whole_file))])
     unit(folds_run).build(tmp_path)
     assert calls == [10, 10, 10, 10, 8, 10, 10, 4]
     _, whole = read_predictions(folds_run, "uncased", "rte", "train")
