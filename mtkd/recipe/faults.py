@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from mtkd.errors import did_you_mean
 
+_LONGEST_LINE = 1000  # characters of what is said of one fault
 EXPECTED = {
     "int_type": "an integer",
     "int_parsing": "an integer",
@@ -65,7 +66,8 @@ def format_faults(error: ValidationError, model: type[BaseModel]) -> list[str]:
     lines = []
     for (path, found), (want, *others) in wants.items():
         either = [want, *(other.removeprefix("expected ") for other in others)]
-        lines.append((f"{path}: " if path else "") + " or ".join(dict.fromkeys(either)) + found)
+        line = (f"{path}: " if path else "") + " or ".join(dict.fromkeys(either)) + found
+        lines.append(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}...")
     return lines
 
 

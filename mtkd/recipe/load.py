@@ -22,6 +22,7 @@ from mtkd.shown import is_plain, printable, reason, shown
 
 RUN_RECIPE = "recipe.yaml"  # in a run directory: the recipe with its overrides applied
 _SCHEMAS = {"glue": GlueRecipe}
+_LONGEST_KEY = 200  # characters of an override's key
 
 
 def recipe_names() -> list[str]:
@@ -94,8 +95,8 @@ def _locate(source: str) -> tuple[Traversable, str]:
 def _override(tree: dict[str, Any], text: str) -> str | None:
     """Apply one "key=value"; return what is wrong with it, if anything is."""
     key, equals, value = text.partition("=")
-    if not equals or not all(key.split(".")) or not is_plain(key):
-        return f"{printable(text)}: expected key=value"
+    if not equals or not all(key.split(".")) or not is_plain(key) or len(key) > _LONGEST_KEY:
+        return f"{printable(text[:_LONGEST_KEY])}: expected key=value"
     try:
         return _set(tree, key, parse_value(value))
     except YamlFault as fault:

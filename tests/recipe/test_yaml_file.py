@@ -130,7 +130,16 @@ def test_an_override_of_too_many_parts_is_an_error(tmp_path):
     path = tmp_path / "small.yaml"
     path.write_text(RECIPE, "utf-8")
     with pytest.raises(RecipeError, match="deep"):
-        load_recipe(str(path), [f"{'a.' * 5_000}a=1"])
+        load_recipe(str(path), [f"{'a.' * 50}a=1"])
+
+
+@pytest.mark.parametrize("key", ["a" * 10_000, f"teachers.candidates.{'9' * 5_000}.name"])
+def test_an_overrides_key_that_is_no_key_is_quoted_in_short(tmp_path, key):
+    path = tmp_path / "small.yaml"
+    path.write_text(RECIPE, "utf-8")
+    with pytest.raises(RecipeError, match="expected key=value") as caught:
+        load_recipe(str(path), [f"{key}=1"])
+    assert max(map(len, str(caught.value).splitlines())) < 1000
 
 
 # --- tags -----------------------------------------------------------------------------------------
