@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CPU_TOKENS = 512  # of one forward pass, a thread: what is computed on stays in the core's cache
-GPU_TOKENS = 65_536  # to begin with; halved while it does not fit
+GPU_TOKENS = 65_536  # at first in every call; halved while it does not fit
 SHARED_GPU_TOKENS = 16_384  # of several processes, which would have to agree on halving
-
-_fits: dict[str, int] = {}  # by device, what was found to fit
 
 
 @torch.no_grad()  # inference mode would mark the buffers of a model that trains on
@@ -42,6 +40,11 @@ def predict(
     """Return the raw logits of every row, (rows, outputs), in file order.
 
     Rows of like length go together; with several processes each takes a share and all get all.
+    Which rows go together follows from their lengths, the device and the number of threads and
+    processes, not from what was scored before, so that a run that goes on scores as it would have
+    in one go. A GPU without room for that takes fewer rows at once, in this call alone, and a
+    warning says so: logits then differ in their last digits from those found with more room, and
+    the room may be another when the call is repeated.
 
     Args: progress: what the progress bar says; None for no bar. rows: numbers of the rows wanted,
         whose logits come in that order; None for all.
@@ -57,7 +60,7 @@ def predict(
     elif accelerator.num_processes > 1:
         max_tokens = SHARED_GPU_TOKENS
     else:
-        max_tokens = _fits.get(str(accelerator.device), GPU_TOKENS)
+        max_tokens = GPU_TOKENS
     while True:
         try:
             found = _predict(model, task, split, accelerator, progress, rows, max_tokens)
@@ -67,9 +70,10 @@ def predict(
             if accelerator.num_processes > 1 or max_tokens < split.lengths[rows].max():
                 raise
         max_tokens //= 2
-        _fits[str(accelerator.device)] = max_tokens
         torch.cuda.empty_cache()
-        log.info("%s: scores %d tokens at once, since more do not fit", task, max_tokens)
+        log.warning("%s: scores %d tokens at once, since %d do not fit; the last digits may differ "
+                    "from those on a device with more memory", task, max_tokens,
+                    2 * max_tokens)  # fmt: skip
     if accelerator.num_processes > 1:
         from accelerate.utils import gather_object
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,3 +100,62 @@ def test_a_split_without_rows_has_no_logits(
 ) -> None:
     empty = prepare([], tiny_encoder, tmp_path / "empty.arrow")
     assert predict(model, "rte", empty, start_accelerator("fp32")).shape == (0, 2)
+
+
+# --- on a GPU that is full ------------------------------------------------------------------------
+
+
+class FullDevice:
+    """Stands for a GPU on which as many tokens fit at once as `room` says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.room, self.tried = 10**9, []  # type: ignore[var-annotated]
+        monkeypatch.setattr(inference, "_predict", self._predict)
+        # a device without numbers: what is scored on it is made up below
+        self.accelerator = SimpleNamespace(device=torch.device("meta"), num_processes=1)
+
+    def _predict(self, *arguments: Any) -> list[Any]:
+        rows, tokens = arguments[-2:]
+        self.tried.append(tokens)
+        if tokens > self.room:
+            raise torch.OutOfMemoryError
+        return [(np.arange(len(rows)), np.zeros((len(rows), 2), np.float32))]
+
+    def score(self, model: MultiTaskModel, split: PreparedSplit) -> list[int]:
+        """Return the tokens at once that one call tries."""
+        self.tried = []
+        predict(model, "rte", split, self.accelerator)  # type: ignore[arg-type]
+        return self.tried
+
+
+def test_a_full_device_gets_fewer_rows_at_once_and_says_so(
+    model: MultiTaskModel, split: PreparedSplit, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    device = FullDevice(monkeypatch)
+    device.room = 20_000
+    assert device.score(model, split) == [65_536, 32_768, 16_384]
+    assert "rte: scores 16384 tokens at once, since 32768 do not fit" in caplog.text
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+
+def test_what_once_did_not_fit_is_nothing_to_the_next_call(
+    model: MultiTaskModel, split: PreparedSplit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a run that goes on, in a new process, would score in other batches."""
+    device = FullDevice(monkeypatch)
+    before = device.score(model, split)
+    device.room = 20_000
+    device.score(model, split)
+    device.room = 10**9
+    assert device.score(model, split) == before == [inference.GPU_TOKENS]
+
+
+def test_a_device_without_room_for_the_longest_row_is_an_error(
+    model: MultiTaskModel, split: PreparedSplit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = FullDevice(monkeypatch)
+    device.room = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        device.score(model, split)
+    assert min(device.tried) < split.lengths.max() <= 2 * min(device.tried)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mtkd.errors import DataError, RunDirError, did_you_mean
 from mtkd.examples import Fingerprint, read_examples
 from mtkd.recipe import RUN_RECIPE, DataSettings, load_recipe
-from mtkd.stages.places import prepared_place, unlabelled_place
+from mtkd.stages.places import part_of, prepared_place
 from mtkd.stages.prepared import open_prepared
 from mtkd.stages.unit import Run
 from mtkd.task import Task
@@ -60,13 +60,13 @@ def _from_files(task: Task, split: str, settings: DataSettings) -> DataRows:
 
 def _from_run(task: Task, split: str, folder: Path) -> DataRows:
     recipe = load_recipe(str(folder))
-    encoder, unlabelled = recipe.student.encoder, split.startswith("unlabelled")
-    place = (unlabelled_place if unlabelled else prepared_place)(encoder, task.name)
+    encoder, part = recipe.student.encoder, part_of(split)
+    place = prepared_place(encoder, task.name, part)
     if not (folder / place).is_dir():
         raise RunDirError(f"--data {folder}: no rows of {task.name} in {place}; its recipe has the "
                           f"tasks {', '.join(recipe.tasks)}: mtkd prepare {folder}")  # fmt: skip
     run = Run(recipe, {}, folder)
-    prepared = open_prepared(run, encoder, task.name, unlabelled=unlabelled)
+    prepared = open_prepared(run, encoder, task.name, part)
     if split not in prepared.splits:
         raise DataError(f"--data {folder}: {task.name} has no split {split!r} there, but "
                         f"{', '.join(prepared.splits)}{did_you_mean(split, prepared.splits)}"

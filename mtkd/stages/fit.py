@@ -12,7 +12,7 @@ from mtkd.batching import steps_per_epoch
 from mtkd.encoders import weights_size
 from mtkd.examples import Fold
 from mtkd.recipe import EncoderSettings, HeadSettings, TrainingSettings
-from mtkd.stages.places import prepared_place, soft_labels_place, unlabelled_place
+from mtkd.stages.places import prepared_place, soft_labels_place
 from mtkd.stages.prepare import count_rows, unlabelled_splits
 from mtkd.stages.unit import Run, Unit, encoder_settings, flat, flat_mapping, training_settings
 
@@ -67,21 +67,22 @@ def fit_unit(run: Run, fit: Fit) -> Unit:
         settings["held out"] = [t for t in sorted(fit.tasks) if is_held_out(run, t, fit.fold)]
     if fit.unlabelled and run.recipe.soft_labels.unlabelled is not None:
         settings |= flat("soft_labels.unlabelled", run.recipe.soft_labels.unlabelled, {"files"})
+    encoder = fit.encoder.encoder
     copies = 1 + len(fit.tasks) * fit.training.keep_best_per_task
     return Unit(
         stage=fit.stage,
         place=fit.place,
         settings=settings,
         needs=(
-            *(prepared_place(fit.encoder.encoder, task) for task in sorted(fit.tasks)),
-            *(unlabelled_place(fit.encoder.encoder, task) for task in sorted(fit.unlabelled)),
+            *(prepared_place(encoder, task) for task in sorted(fit.tasks)),
+            *(prepared_place(encoder, task, "unlabelled") for task in sorted(fit.unlabelled)),
             *(soft_labels_place(task) for task in sorted(fit.soft)),
             *([fit.start] if fit.start else []),
         ),
         build=partial(_build, run, fit),
         all_processes=True,
         steps=partial(_steps, run, fit),
-        disk=weights_size(fit.encoder.encoder) * copies,
+        disk=weights_size(encoder) * copies,
         scratch=("checkpoint", ".checkpoint.partial", ".checkpoint.old", "kept"),
         version=2,  # dropout draws other numbers than in version 1, batches are packed otherwise
     )

@@ -63,7 +63,7 @@ def train_fit(run: Run, fit: Fit, folder: Path) -> dict[str, Any]:
         tokenizer = load_tokenizer(fit.encoder.encoder)
         model.cpu().save(folder, tokenizer)
         if fit.training.keep_best_per_task:
-            kept = BestWeights(folder / "kept", accelerator)
+            kept = BestWeights(folder / "kept", accelerator, progress.kept)
             for name in fit.tasks:
                 kept.load_into(model, name)
                 model.save(folder / "best" / name, tokenizer)

@@ -22,7 +22,7 @@ from mtkd.soft_labels import (
     read_store,
 )
 from mtkd.stages.combination import combination_settings, fitted
-from mtkd.stages.places import prepared_place, soft_labels_place, unlabelled_place
+from mtkd.stages.places import prepared_place, soft_labels_place
 from mtkd.stages.prepare import has_unlabelled, unlabelled_splits
 from mtkd.stages.prepared import Prepared, open_prepared
 from mtkd.stages.unit import Run, Unit
@@ -47,7 +47,7 @@ def imported_unit(run: Run, stage: str, task: str) -> Unit:
         },
         needs=(
             prepared_place(encoder, task),
-            *([unlabelled_place(encoder, task)] if has_unlabelled(run, task) else []),
+            *([prepared_place(encoder, task, "unlabelled")] if has_unlabelled(run, task) else []),
         ),
         build=partial(_build, run, task, files),
         version=2,
@@ -101,7 +101,7 @@ def _build(run: Run, name: str, files: dict[str, Path], folder: Path) -> dict[st
     for split, source in files.items():
         data = prepared
         if split in task.unlabelled_splits and has_unlabelled(run, name):
-            data = open_prepared(run, encoder, name, unlabelled=True)
+            data = open_prepared(run, encoder, name, "unlabelled")
         info = read_info(source)
         _check_rows(run, source, data, info)
         bare = dataclasses.replace(info, temperature=settings.temperature, weights=None,

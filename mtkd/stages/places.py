@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from mtkd.encoders import encoder_slug
 from mtkd.examples import Fold
 
-
-def prepared_place(encoder: str, task: str) -> str:
-    """Return where a task's rows stand, tokenised for an encoder."""
-    return f"prepared/{encoder_slug(encoder)}/{task}"
+Part = Literal["gold", "test", "unlabelled"]
+_FOLDERS = {"gold": "prepared", "test": "prepared_test", "unlabelled": "prepared_unlabelled"}
 
 
-def unlabelled_place(encoder: str, task: str) -> str:
-    """Return where a task's rows without gold labels stand; apart, as teachers do not need them."""
-    return f"prepared_unlabelled/{encoder_slug(encoder)}/{task}"
+def prepared_place(encoder: str, task: str, part: Part = "gold") -> str:
+    """Return where a task's rows stand, tokenised for an encoder.
+
+    Apart from the rows of train and dev are those that a submission is made for and those without
+    gold labels, since most models are made from neither: a test file that comes later makes no
+    teacher stale.
+    """
+    return f"{_FOLDERS[part]}/{encoder_slug(encoder)}/{task}"
+
+
+def part_of(split: str) -> Part:
+    """Return which of a task's rows a split is among."""
+    if split.startswith("test"):
+        return "test"
+    return "unlabelled" if split.startswith("unlabelled") else "gold"
 
 
 def refined_place(candidate: str) -> str:

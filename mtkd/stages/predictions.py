@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from mtkd.errors import RunDirError
 from mtkd.examples import Fold
-from mtkd.stages.places import predictions_place, prepared_place, unlabelled_place
+from mtkd.stages.places import Part, predictions_place, prepared_place
+from mtkd.stages.prepare import has_gold, test_splits
 from mtkd.stages.unit import Run, Unit
 
 if TYPE_CHECKING:
@@ -40,22 +41,32 @@ def predictions_unit(
         "unlabelled" stands for the rows without gold labels, which are kept apart. fold: the part
         of the rows to predict; None for all.
     """
-    unlabelled = tuple(kinds) == (UNLABELLED,)
-    rows = (unlabelled_place if unlabelled else prepared_place)(encoder, task)
+    parts = _parts(run, task, kinds)
     return Unit(
         stage=stage,
-        place=predictions_place(model, task, unlabelled=unlabelled),
+        place=predictions_place(model, task, unlabelled="unlabelled" in parts),
         settings={
             "splits": list(kinds),
             "rows in a window": WINDOW,
             "training.precision": run.recipe.training.precision,
             **({"fold": str(fold)} if fold else {}),
         },
-        needs=(place, rows),
-        build=partial(_build, run, place, encoder, task, tuple(kinds), fold),
+        needs=(place, *(prepared_place(encoder, task, part) for part in parts)),
+        build=partial(_build, run, place, encoder, task, tuple(kinds), parts, fold),
         all_processes=True,
         version=2,  # sums are taken in another order than in version 1
     )
+
+
+def _parts(run: Run, task: str, kinds: Sequence[str]) -> tuple[Part, ...]:
+    """Return which of a task's rows are predicted."""
+    card = run.tasks[task]
+    there: dict[Part, bool] = {
+        "gold": has_gold(card) and bool({"train", "dev"} & set(kinds)),
+        "test": "test" in kinds and bool(test_splits(run, card)),
+        "unlabelled": UNLABELLED in kinds,
+    }
+    return tuple(part for part, is_there in there.items() if is_there)
 
 
 def read_predictions(
@@ -134,9 +145,10 @@ def _build(
     encoder: str,
     name: str,
     kinds: tuple[str, ...],
+    parts: tuple[Part, ...],
     fold: Fold | None,
     folder: Path,
 ) -> dict[str, Any]:
     from mtkd.stages.scoring import predict_splits  # with torch, not to list a run
 
-    return predict_splits(run, place, encoder, name, kinds, fold, folder)
+    return predict_splits(run, place, encoder, name, kinds, parts, fold, folder)

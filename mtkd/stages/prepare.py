@@ -29,7 +29,7 @@ from mtkd.examples import (
 )
 from mtkd.metrics import check_gold
 from mtkd.recipe.names import folder_key
-from mtkd.stages.places import prepared_place, unlabelled_place
+from mtkd.stages.places import Part, part_of, prepared_place
 from mtkd.stages.prepared import INFO, open_prepared
 from mtkd.stages.unit import Run, Unit, flat, flat_mapping
 from mtkd.task import Task
@@ -47,6 +47,16 @@ def unlabelled_splits(run: Run, task: str) -> list[str]:
     return [split for split in card.unlabelled_splits if has_split(card, split, run.recipe.data)]
 
 
+def has_gold(task: Task) -> bool:
+    """Return whether a task has rows to train on or to score; AX has none."""
+    return any(part_of(split) == "gold" for split in task.splits)
+
+
+def test_splits(run: Run, task: Task) -> list[str]:
+    """Return a task's splits to predict that are there."""
+    return [split for split in task.test_splits if has_split(task, split, run.recipe.data)]
+
+
 def has_unlabelled(run: Run, task: str) -> bool:
     """Return whether a task has rows without gold labels to learn from."""
     return bool(unlabelled_splits(run, task))
@@ -58,16 +68,15 @@ def count_rows(run: Run, encoder: str, task: Task, split: str) -> int | None:
         found = sum(1 for _ in read_examples(task, split, run.recipe.data))
         limit = _limit(run, split)
         return found if limit is None else min(found, limit)
-    unlabelled = split in task.unlabelled_splits
-    place = (unlabelled_place if unlabelled else prepared_place)(encoder, task.name)
-    if not (run.folder / place / INFO).is_file():
+    part = part_of(split)
+    if not (run.folder / prepared_place(encoder, task.name, part) / INFO).is_file():
         return None
-    prepared = open_prepared(run, encoder, task.name, unlabelled=unlabelled)
+    prepared = open_prepared(run, encoder, task.name, part)
     return prepared.info["splits"][split]["rows"]
 
 
 def units(run: Run) -> list[Unit]:
-    """Return one unit for each pair of encoder and task; AX only for the student's encoder."""
+    """Return the units of each pair of encoder and task; test rows for the student's encoder."""
     student = run.recipe.student.encoder
     encoders = [student]
     if run.recipe.teachers is not None:
@@ -87,23 +96,28 @@ def units(run: Run) -> list[Unit]:
     found = []
     for encoder in slugs.values():
         for task in run.tasks.values():
-            if encoder == student or task.head_of is None:
-                found.append(_unit(run, encoder, task, unlabelled=False))
+            if has_gold(task) and (encoder == student or task.head_of is None):
+                found.append(_unit(run, encoder, task, "gold"))
+            if encoder == student and test_splits(run, task):
+                found.append(_unit(run, encoder, task, "test"))
             if has_unlabelled(run, task.name) and task.name in run.soft_tasks:
-                found.append(_unit(run, encoder, task, unlabelled=True))
+                found.append(_unit(run, encoder, task, "unlabelled"))
     return found
 
 
-def _unit(run: Run, encoder: str, task: Task, *, unlabelled: bool) -> Unit:
+def _unit(run: Run, encoder: str, task: Task, part: Part) -> Unit:
     data = run.recipe.data
-    splits = _splits(task, unlabelled=unlabelled)
+    splits = tuple(split for split in task.splits if part_of(split) == part)
+    kinds = {"gold": ("train", "dev"), "test": ("test",), "unlabelled": ()}[part]
+    limits = {f"data.max_rows.{kind}": getattr(data.max_rows, kind) for kind in kinds}
     card = task.model_copy(update={"files": {s: f for s, f in task.files.items() if s in splits}})
     # a file that is moved is the same file
     moved = {s: f.model_copy(update={"path": Path(f.path).suffix}) for s, f in card.files.items()}
     card = card.model_copy(update={"files": moved})
     left_out = {"title", "metrics", "head", "submission"}
     settings: dict[str, Any] = {
-        **flat("data", data, {"root", "max_rows"} if unlabelled else {"root"}),
+        **flat("data", data, {"root", "max_rows"}),
+        **limits,
         **{f"tokenizer file {name}": sha for name, sha in tokenizer_sha256(encoder).items()},
         **{f"encoder.{key}": value for key, value in length_settings(encoder).items()},
         **flat_mapping("card", card.model_dump(mode="json", exclude=left_out), set()),
@@ -113,22 +127,17 @@ def _unit(run: Run, encoder: str, task: Task, *, unlabelled: bool) -> Unit:
             if split in splits
         },
     }
-    if not unlabelled and any(limit is not None for _, limit in data.max_rows):
+    if any(limit is not None for limit in limits.values()):
         settings["seed"] = run.recipe.seed  # it says which rows are kept
-    place = unlabelled_place if unlabelled else prepared_place
     return Unit(
         stage=STAGE,
-        place=place(encoder, task.name),
+        place=prepared_place(encoder, task.name, part),
         settings=settings,
         needs=(),
         build=partial(_build, run, encoder, task, splits),
-        version=2,  # of texts of 100,000 characters the rest is not looked at
+        version=3,  # test rows are apart
         rows=partial(_all_rows, run, encoder, task, splits),
     )
-
-
-def _splits(task: Task, *, unlabelled: bool) -> tuple[str, ...]:
-    return tuple(s for s in task.splits if (s in task.unlabelled_splits) == unlabelled)
 
 
 def _files(run: Run, task: Task) -> dict[str, Path]:
@@ -160,11 +169,12 @@ def _build(
     length = min(data.max_length, *bounds)
     if length < data.max_length:
         log.info("%s takes at most %d word pieces", encoder, length)
+    for split in task.test_splits:
+        if split not in wanted and not has_split(task, split, data):
+            log.warning("%s/%s: no file; the submission will be partial", task.name, split)
     splits: dict[str, Any] = {}
     for split in wanted:
         if not has_split(task, split, data):
-            if split.startswith("test"):
-                log.warning("%s/%s: no file; the submission will be partial", task.name, split)
             continue
         rows = _capped(run, task, split, read_examples(task, split, data))
         info = tokenise(rows, tokenizer, length, folder / f"{split}.arrow")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtkd.artifacts import check_files, read_manifest
 from mtkd.errors import RunDirError
-from mtkd.stages.places import prepared_place, unlabelled_place
+from mtkd.stages.places import Part, prepared_place
 from mtkd.stages.unit import Run
 
 if TYPE_CHECKING:
@@ -45,13 +45,12 @@ class Prepared:
         return self.info["splits"][split]["fingerprint"]
 
 
-def open_prepared(run: Run, encoder: str, task: str, *, unlabelled: bool = False) -> Prepared:
+def open_prepared(run: Run, encoder: str, task: str, part: Part = "gold") -> Prepared:
     """Return what `prepare` left for a task and an encoder.
 
     Raises: RunDirError: it is damaged.
     """
-    place = unlabelled_place(encoder, task) if unlabelled else prepared_place(encoder, task)
-    folder = run.folder / place
+    folder = run.folder / prepared_place(encoder, task, part)
     if (manifest := read_manifest(folder)) is not None:
         check_files(folder, manifest)
     try:

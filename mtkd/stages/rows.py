@@ -58,7 +58,7 @@ def training_task(
     found = dataclasses.replace(found, soft=_soft_targets(run, prepared, name, split, temperature))
     if not unlabelled:
         return found
-    extra = open_prepared(run, encoder, name, unlabelled=True)
+    extra = open_prepared(run, encoder, name, "unlabelled")
     return _with_unlabelled(run, found, prepared.path(split), extra, temperature)
 
 

@@ -21,7 +21,8 @@ from mtkd.examples import Fold
 from mtkd.examples.prepared import PreparedSplit
 from mtkd.inference import predict
 from mtkd.model import MultiTaskModel
-from mtkd.stages.predictions import UNLABELLED, WINDOW
+from mtkd.stages.places import Part
+from mtkd.stages.predictions import WINDOW
 from mtkd.stages.prepared import open_prepared
 from mtkd.stages.unit import Run
 
@@ -37,6 +38,7 @@ def predict_splits(
     encoder: str,
     name: str,
     kinds: tuple[str, ...],
+    parts: tuple[Part, ...],
     fold: Fold | None,
     folder: Path,
 ) -> dict[str, Any]:
@@ -49,9 +51,9 @@ def predict_splits(
         raise EncoderError(f"{place}: the head {head} has labels {order}, the card of {name} "
                            f"{list(task.labels)}; train it anew with this card")  # fmt: skip
     accelerator = start_accelerator(run.recipe.training.precision)
-    prepared = open_prepared(run, encoder, name, unlabelled=kinds == (UNLABELLED,))
     counts = {}
-    for split in prepared.splits:
+    opened = [open_prepared(run, encoder, name, part) for part in parts]
+    for split, prepared in [(split, each) for each in opened for split in each.splits]:
         if split.split("_")[0] not in kinds:
             continue
         data = prepared.split(split)

@@ -26,7 +26,6 @@ from mtkd.stages.places import (
     prepared_place,
     soft_labels_place,
     teacher_place,
-    unlabelled_place,
 )
 from mtkd.stages.predictions import (
     UNLABELLED,
@@ -95,7 +94,7 @@ def _unit(run: Run, kept: list[Candidate], task: str, predicted: list[Unit]) -> 
             *(unit.place for unit in predicted),
             *(place for place in trained if not place.startswith("prepared")),
             *(prepared_place(encoder, task) for encoder in encoders),
-            *(unlabelled_place(e, task) for e in encoders if has_unlabelled(run, task)),
+            *(prepared_place(e, task, "unlabelled") for e in encoders if has_unlabelled(run, task)),
         ),
         build=partial(_build, run, kept, task),
         version=2,
@@ -119,7 +118,7 @@ def _build(run: Run, kept: list[Candidate], name: str, folder: Path) -> dict[str
     rows = {}
     splits = [(split, prepared) for split in prepared[0].splits if split.split("_")[0] in KINDS]
     if has_unlabelled(run, name):
-        extra = [open_prepared(run, c.encoder, name, unlabelled=True) for c in kept]
+        extra = [open_prepared(run, c.encoder, name, "unlabelled") for c in kept]
         splits += [(split, extra) for split in extra[0].splits]
     for split, sources in splits:
         info = dataclasses.replace(

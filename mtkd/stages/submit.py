@@ -11,7 +11,7 @@ from mtkd.examples import has_split
 from mtkd.stages.evaluate import models
 from mtkd.stages.places import predictions_place
 from mtkd.stages.predictions import read_predictions
-from mtkd.stages.prepared import open_prepared
+from mtkd.stages.prepare import test_splits
 from mtkd.stages.unit import Run, Unit
 from mtkd.submission import write_submission, zip_submission
 from mtkd.task import Task, load_task, task_names
@@ -62,9 +62,9 @@ def _has_test(run: Run, name: str) -> bool:
 def _write(run: Run, model: str, tasks: list[str], folder: Path) -> dict[str, Any]:
     predicted = {}
     for name in tasks:
-        prepared = open_prepared(run, run.recipe.student.encoder, name)
+        there = test_splits(run, run.tasks[name])
         for part in run.tasks[name].submission:
-            if part.split in prepared.splits:
+            if part.split in there:
                 guids, logits = read_predictions(run, model, name, part.split)
                 predicted[part.file] = ([guid.split("/", 2)[2] for guid in guids], logits)
                 if len(guids) != part.rows:

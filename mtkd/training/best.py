@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtkd.artifacts import publish
+from mtkd.artifacts import publish, remove
 from mtkd.checkpoint import load_tensors, load_weights, save_tensors
 from mtkd.model import MultiTaskModel
 from mtkd.sharding import whole
@@ -17,21 +17,49 @@ MEAN = "_mean"  # beside the tasks' names; none of them may begin with "_"
 
 
 class BestWeights:
-    """Weights by name (`MEAN` or a task), replaced whenever a better score is found."""
+    """Weights by name (`MEAN` or a task), each in a file that is named by its epoch as well.
 
-    def __init__(self, folder: Path, accelerator: Accelerator) -> None:
+    A better epoch's file does not replace the one before: the saved state still names that one,
+    and a run that goes on from it may not find the better epoch again.
+    """
+
+    def __init__(
+        self, folder: Path, accelerator: Accelerator, kept: dict[str, int] | None = None
+    ) -> None:
+        """Look into a folder.
+
+        Args: kept: epoch by name, updated by `keep` and part of the state that is saved; None for
+            what the files say, of which a training that is over leaves one a name.
+        """
         self._folder = folder
         self._accelerator = accelerator
+        self._kept = _found(folder) if kept is None else kept
 
-    def keep(self, name: str, model: MultiTaskModel) -> None:
+    def keep(self, name: str, model: MultiTaskModel, epoch: int) -> None:
         """Write the model's weights under `name`. All processes call this."""
         main = self._accelerator.is_main_process
         weights = whole(model.state_dict(), keep=main)
+        self._kept[name] = epoch
         if main:
             self._folder.mkdir(parents=True, exist_ok=True)
             partial = self._path(name).with_suffix(".partial")
             save_tensors(partial, weights)
             publish(partial, self._path(name))
+
+    def check(self) -> None:
+        """See that what is kept is whole, as a training goes on.
+
+        Raises: RunDirError: a file is not there, or not as it was written.
+        """
+        for name in self._kept:
+            load_tensors(self._path(name))
+
+    def drop_others(self) -> None:
+        """Remove the files that are not kept, once no saved state names them."""
+        if self._accelerator.is_main_process and self._folder.is_dir():
+            wanted = {self._path(name) for name in self._kept}
+            for path in set(self._folder.iterdir()) - wanted:
+                remove(path)
 
     def load_into(self, model: MultiTaskModel, name: str = MEAN) -> None:
         """Put the weights kept under `name` into the model.
@@ -42,4 +70,9 @@ class BestWeights:
         load_weights(model, load_tensors(self._path(name)))
 
     def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.safetensors"
+        return self._folder / f"{name}.{self._kept[name]}.safetensors"
+
+
+def _found(folder: Path) -> dict[str, int]:
+    parts = (path.stem.rsplit(".", 1) for path in folder.glob("*.safetensors"))
+    return {name: int(epoch) for name, epoch in parts}

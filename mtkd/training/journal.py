@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from mtkd.artifacts import write_file
-from mtkd.errors import Diverged
+from mtkd.artifacts import flush_all, write_file
+from mtkd.errors import Diverged, RunDirError
 from mtkd.progress import progress_bar
 from mtkd.training.task import TrainingTask
 
@@ -48,19 +49,20 @@ class Journal:
         self._pending: list[tuple[dict[str, Any], NDArray[Any], Tensor, Tensor]] = []
         self._smooth: dict[str, float] = {}
         self._bar: tqdm | None = None
+        self._size, self._digest = 0, hashlib.sha256()  # of what is written
 
     @contextmanager
-    def running(self, step: int, epoch: int, steps: int) -> Iterator[None]:
+    def running(self, step: int, steps: int, saved: Mapping[str, Any]) -> Iterator[None]:
         """Show the bar from `step` of `steps`; drop log lines of what is done anew.
 
-        Args: step: updates done. epoch: epochs done, their evaluation included.
+        Args: saved: what `synced` gave when `step` was saved; empty where nothing was.
+        Raises: RunDirError: the log is not as it was then.
         """
         main = self._accelerator.is_main_process
         if main:
-            text = self._path.read_text("utf-8") if self._path.exists() else ""
-            whole = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
-            kept = "".join(line for line in whole if _is_before(json.loads(line), step, epoch))
-            write_file(self._path, kept.encode())
+            kept = _as_saved(self._path, step, saved)
+            write_file(self._path, kept)
+            self._size, self._digest = len(kept), hashlib.sha256(kept)
         if self._trackers:
             self._accelerator.init_trackers(self._title.replace("/", "-"))
         self._bar = progress_bar(steps, self._title, "step", shown=main, done=step)
@@ -107,10 +109,22 @@ class Journal:
         """Write an evaluation's line."""
         self._write([{"step": step, "epoch": epoch, "dev": metrics}])
 
+    def synced(self) -> dict[str, Any]:
+        """Have the log written to the disk itself; return its size and SHA-256.
+
+        It is a part of what training makes, so a state must not be on disk before its lines are.
+        """
+        if self._accelerator.is_main_process:
+            flush_all(self._path)
+        return {"bytes": self._size, "sha256": self._digest.hexdigest()}
+
     def _write(self, lines: list[dict[str, Any]]) -> None:
         if self._accelerator.is_main_process:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(line) + "\n" for line in lines)
+            content = "".join(json.dumps(line) + "\n" for line in lines).encode()
+            with self._path.open("ab") as file:
+                file.write(content)
+            self._size += len(content)
+            self._digest.update(content)
         if self._trackers:
             for line in lines:
                 self._accelerator.log(_flat(line), step=line["step"])
@@ -125,9 +139,20 @@ class Journal:
         )
 
 
-def _is_before(line: Mapping[str, Any], step: int, epoch: int) -> bool:
-    """Return whether a line was written by the time that `step` and `epoch` were done."""
-    return line["epoch"] < epoch if "dev" in line else line["step"] <= step
+def _as_saved(path: Path, step: int, saved: Mapping[str, Any]) -> bytes:
+    """Return the part of the log that was there when `step` was saved."""
+    if not saved:
+        return b""
+    there = path.read_bytes() if path.exists() else b""
+    kept = there[: saved["bytes"]]
+    if hashlib.sha256(kept).hexdigest() != saved["sha256"]:
+        short = len(kept) < saved["bytes"]
+        found = (
+            f"has {len(kept)} of its {saved['bytes']} bytes" if short else "its checksum differs"
+        )
+        raise RunDirError(f"{path}: not as it was when step {step} was saved ({found}); delete "
+                          f"{path.parent} to begin it anew")  # fmt: skip
+    return kept
 
 
 def _flat(line: Mapping[str, Any]) -> dict[str, float]:

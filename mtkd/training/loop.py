@@ -25,7 +25,7 @@ from mtkd.training.best import BestWeights
 from mtkd.training.compiled import compile_encoder
 from mtkd.training.cut import Piece, cut_to_pieces
 from mtkd.training.journal import Journal
-from mtkd.training.memory import MemoryPlan, plan_memory
+from mtkd.training.memory import asked_of_memory, plan_memory, recorded_plan
 from mtkd.training.objective import Objective
 from mtkd.training.progress import Evaluation, Progress, end_epoch
 from mtkd.training.signals import StopRequests
@@ -78,6 +78,9 @@ def train(
     state = SavedState(folder / "checkpoint", trained, optimizer, deferred, accelerator,
                        settings.save_interval)  # fmt: skip
     progress = state.load()
+    best = BestWeights(folder / "kept", accelerator, progress.kept)
+    best.check()
+    best.drop_others()  # of a lost attempt that came further than its last save
     steps = progress.steps = progress.steps or count_steps(lengths, settings, seed, groups)
     if progress.step:
         log.info("%s: goes on from step %d of %d", title, progress.step, steps)
@@ -102,19 +105,26 @@ def train(
             accelerator,
             forward,
             title=title,
-            recorded=MemoryPlan(**progress.memory) if progress.memory else None,
+            recorded=recorded_plan(progress.memory, progress.asked, settings),
         )
-    settings, progress.memory = plan.apply(settings), dataclasses.asdict(plan)
+    if progress.memory and progress.memory["accumulation"] != plan.accumulation:
+        log.warning("%s: goes on with training.accumulation=%d, after %d until step %d: dropout "
+                    "draws otherwise, so the weights will not be those of a run in one go",
+                    title, plan.accumulation, progress.memory["accumulation"],
+                    progress.step)  # fmt: skip
+    progress.memory, progress.asked = dataclasses.asdict(plan), asked_of_memory(settings)
+    settings = plan.apply(settings)
     # sharded layers come and go, and jagged rows have no shape to compile for
     choice = "off" if trained is not model or settings.unpad else settings.compile
     compiled = compile_encoder(trained, choice, steps, accelerator.device)
-    best = BestWeights(folder / "kept", accelerator)
     journal = Journal(folder / "log.jsonl", title, by_name, bool(settings.trackers), accelerator)
     state.start_clock()
 
     def save() -> None:
         journal.flush()  # nothing after a NaN may take the place of the last good state
+        progress.log = journal.synced()
         state.save(progress, title)
+        best.drop_others()  # only now: the state before may have named them
 
     def watch_heads() -> None:
         check_heads(progress.heads, trained, optimizer, progress.updates, settings, title)
@@ -136,7 +146,7 @@ def train(
         _without_padding(trained, settings),
         contextlib.closing(deferred) if deferred else contextlib.nullcontext(),
         StopRequests() as stop,
-        journal.running(progress.step, progress.epoch, steps),
+        journal.running(progress.step, steps, progress.log),
     ):
         while not progress.is_finished(settings):
             order = epoch_order(lengths, settings, seed, progress.epoch, groups)
@@ -178,7 +188,9 @@ def train(
             end_epoch(progress, found, trained, settings, best, journal)
             stop_if_asked()
             if state.exists():
-                save()  # one from before this epoch would not know of the weights just kept
+                save()  # else a resume would train or score this epoch again
+            else:
+                best.drop_others()
     if progress.epoch > 1:
         watch_heads()
     if progress.epoch < settings.epochs:

@@ -43,9 +43,12 @@ class Progress:
     updates: dict[str, int] = dataclasses.field(default_factory=dict)  # done, by task
     heads: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)  # as at the start
     best: dict[str, float] = dataclasses.field(default_factory=dict)  # by task, and MEAN
+    kept: dict[str, int] = dataclasses.field(default_factory=dict)  # epoch, of weights on disk
     epochs_without_better: int = 0
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    memory: dict[str, Any] | None = None  # the plan that the run began with
+    log: dict[str, Any] = dataclasses.field(default_factory=dict)  # size and SHA-256 of log.jsonl
+    memory: dict[str, Any] | None = None  # the plan by which updates are run
+    asked: dict[str, Any] = dataclasses.field(default_factory=dict)  # for which it was made
 
     def is_finished(self, settings: TrainingSettings) -> bool:
         """Return whether all epochs are done, or enough of them without a better score."""
@@ -70,7 +73,7 @@ def end_epoch(
     for name in better:
         progress.best[name] = scores[name]
         if settings.keep == "best" or name != MEAN:
-            best.keep(name, model)
+            best.keep(name, model, progress.epoch)
     progress.epochs_without_better = 0 if MEAN in better else progress.epochs_without_better + 1
     journal.evaluation(progress.step, progress.epoch, evaluation.metrics)
     progress.history.append(

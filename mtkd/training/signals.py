@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_IMPATIENCE = 1.0  # seconds; sooner than that nobody presses Ctrl-C again, but a launcher forwards
 
 
 class StopRequests:
-    """While active, a first SIGINT or SIGTERM only sets `asked`; a second one acts as always."""
+    """While active, SIGINT and SIGTERM set `asked`; only a second Ctrl-C stops at once.
+
+    A launcher passes on a signal that its whole group got too, so that it may come twice, and as
+    two kinds. A SIGTERM never does more than ask, and a SIGINT only when it comes a second or more
+    after the first one.
+    """
 
     def __init__(self) -> None:
         self.asked = False
         self._before: dict[signal.Signals, object] = {}
+        self._first_sigint: float | None = None
 
     def __enter__(self) -> StopRequests:
         if threading.current_thread() is threading.main_thread():
@@ -33,7 +41,14 @@ class StopRequests:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
-        self._restore()
+        if number != signal.SIGINT:
+            return
+        now = time.monotonic()
+        if self._first_sigint is None:
+            self._first_sigint = now
+        elif now - self._first_sigint >= _IMPATIENCE:
+            self._restore()
+            signal.raise_signal(signal.SIGINT)  # as it acted before
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

@@ -18,7 +18,7 @@ from mtkd.checkpoint import (
     optimizer_tensors,
     save_checkpoint,
 )
-from mtkd.errors import Diverged
+from mtkd.errors import Diverged, RunDirError
 from mtkd.model import MultiTaskModel
 from mtkd.optim import DeferredRows, check_deferred
 from mtkd.recipe.save_every import SaveInterval
@@ -47,11 +47,18 @@ class SavedState:
         self._saved_at = time.monotonic()
 
     def load(self) -> Progress:
-        """Put back what was saved and return its progress, which is at 0 where nothing was."""
+        """Put back what was saved and return its progress, which is at 0 where nothing was.
+
+        Raises: RunDirError: it is not as it was written, or not as this version writes it.
+        """
         saved = load_checkpoint(self._folder)
         if saved is None:
             return Progress()
         tensors, state = saved
+        if state.keys() != {field.name for field in dataclasses.fields(Progress)}:
+            raise RunDirError(f"{self._folder}: was saved by another version of mtkd; go on with "
+                              f"that one, or delete {self._folder.parent} to begin it anew"
+                              )  # fmt: skip
         check_deferred(tensors, self._deferred, self._folder)
         load_model_tensors(self._model, tensors)
         load_optimizer_tensors(self._optimizer, tensors)

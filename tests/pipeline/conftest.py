@@ -15,7 +15,8 @@ VARIANTS = {
     "folds": ["tasks=[rte,stsb,cola]", "teachers.select={by: [rte], keep: 2}",
               "soft_labels={folds: 3, unlabelled: {files: {rte: {pairs}}}}"],
     "unrefined": ["teachers.refine=false", "teachers.select.method=greedy", "baseline=false",
-                  "student.finetune=false", "student.tasks=[rte,mnli]", "data.max_rows.dev=20"],
+                  "student.finetune=false", "student.tasks=[rte,mnli]", "data.max_rows.dev=20",
+                  "data.max_rows.test=8"],
     "imported": ["teachers=null", "soft_labels={imported: {rte: {store}}}"],
 }  # fmt: skip
 

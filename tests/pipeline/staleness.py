@@ -23,6 +23,7 @@ from tests.pipeline.staleness_table import PARTS, RECIPE
 _MODEL = r"(?P<model>(student|baseline)(_finetuned)?)"
 ROOMS = {
     "prepared": r"prepared/[^/]+/(?P<task>[^/]+)",
+    "test": r"prepared_test/[^/]+/(?P<task>[^/]+)",
     "unlabelled": r"prepared_unlabelled/[^/]+/(?P<task>[^/]+)",
     "refined": r"refined/(?P<candidate>[^/]+)",
     "fold refined": r"folds/(?P<fold>\d+)/refined/(?P<candidate>[^/]+)",
@@ -43,10 +44,14 @@ ROOMS = {
     "archive": r"submission\.zip",
 }
 
+# by room, the kinds of splits whose rows are there
+KINDS = {"prepared": ("train", "dev"), "test": ("test",), "unlabelled": ("unlabelled",)}
+
 # by room, the places that an artefact is made from, where there are such; names in braces stand for
 # those that `_names` gives, all of them
 MADE_FROM = {
     "prepared": [],
+    "test": [],
     "unlabelled": [],
     "refined": ["prepared/{encoder}/{trained}"],
     "fold refined": ["prepared/{encoder}/{trained}"],
@@ -68,7 +73,8 @@ MADE_FROM = {
                 "soft_labels/{softened}"],
     "baseline": ["prepared/{encoder}/{together}"],
     "finetuned": ["prepared/{encoder}/{task}", "{model}"],
-    "student predictions": ["prepared/{encoder}/{task}", "{weights}"],
+    "student predictions": ["prepared/{encoder}/{task}", "prepared_test/{encoder}/{task}",
+                            "{weights}"],
     "evaluation": ["prepared/{encoder}/{trained}", "soft_labels/{any task}",
                    "predictions/{any model}/{any task}",
                    "predictions/{any candidate}/{taught}"],
@@ -127,8 +133,8 @@ def by_itself(run: Run, place: str) -> dict[str, object]:
                                   "task": names["tasks"], "": [""]}[kind]  # fmt: skip
         if room in RECIPE[pattern].rooms and not of_another and _matters(run, pattern, room, names):
             found[key] = value
-    if room in {"prepared", "unlabelled"}:
-        found["bytes"] = _bytes(run, names["task"][0], unlabelled=room == "unlabelled")
+    if room in KINDS:
+        found["bytes"] = _bytes(run, names["task"][0], KINDS[room])
     return found
 
 
@@ -237,8 +243,8 @@ def _training(run: Run, room: str, names: Mapping[str, list[str]]) -> dict[str, 
 def _matters(run: Run, pattern: str, room: str, names: Mapping[str, list[str]]) -> bool:
     """Return whether a key that shapes artefacts of a room shapes this one."""
     recipe = run.recipe
-    if (pattern, room) == ("seed", "prepared"):
-        return any(value is not None for _, value in recipe.data.max_rows)
+    if pattern == "seed" and room in KINDS:
+        return any(getattr(recipe.data.max_rows, kind, None) is not None for kind in KINDS[room])
     if pattern in {"teachers.select.by", "teachers.select.method"}:
         return bool(names["rival"])
     if pattern.startswith("soft_labels.unlabelled."):
@@ -275,12 +281,12 @@ def _pattern(key: str) -> tuple[str, str, str]:
     return key, "", ""
 
 
-def _bytes(run: Run, name: str, *, unlabelled: bool) -> list[tuple[str, str]]:
+def _bytes(run: Run, name: str, kinds: Collection[str]) -> list[tuple[str, str]]:
     task, data = run.tasks[name], run.recipe.data
     return [
         (split, _sha256(split_path(task, split, data)))
         for split in task.files
-        if split.startswith("unlabelled") == unlabelled and has_split(task, split, data)
+        if split.split("_")[0] in kinds and has_split(task, split, data)
     ]
 
 

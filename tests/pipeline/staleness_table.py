@@ -35,7 +35,8 @@ _GROUPS = {
     "of students": ["student", "baseline", "finetuned"],
     "predictions": ["comparison", "teacher predictions", "fold predictions",
                     "unlabelled predictions", "student predictions"],
-    "rows": ["prepared", "unlabelled"],
+    "rows": ["prepared", "test", "unlabelled"],
+    "labelled rows": ["prepared", "test"],
     "stores": ["soft labels", "imported"],
 }  # fmt: skip
 
@@ -99,13 +100,13 @@ RECIPE = {
     "name": row(""),  # of another name is another run
     "description": row("", "other"),
     "kind": row(""),  # there is one
-    "seed": row("trainings, prepared", "2", "3"),  # prepared: where max_rows draws rows
+    "seed": row("trainings, labelled rows", "2", "3"),  # of rows: where max_rows draws them
     "tasks": row("refined, fold refined, evaluation, submission", "[rte,stsb]", "[stsb,rte,mnli]"),
     "data.source": row("rows", "data={source: sample, max_length: 48}"),
     "data.root": row("prepared", "{same}", "{changed}"),  # of the files under it, the bytes count
     "data.max_rows.train": row("prepared", "20", "null"),
     "data.max_rows.dev": row("prepared", "20"),
-    "data.max_rows.test": row("prepared", "10"),
+    "data.max_rows.test": row("test", "10"),
     "data.max_length": row("rows", "32", "40"),
     # in the columns of stores and tables; the candidate's own artefacts are at other places
     "teachers.candidates.{candidate}.name": row("selection, soft labels, evaluation", "renamed"),
@@ -175,7 +176,7 @@ CARD = {
     "files.train.labelled": row("prepared"),  # train has to be
     "files.unlabelled.path": row("", "copied_pairs.tsv"),
     "files.unlabelled.columns": row("unlabelled", "{one: two, two: one}"),
-    "files.test.id": row("prepared", "other"),
+    "files.test.id": row("test", "other"),
     "hub": row("rows", "{path: some/where, splits: {test_more: test}}"),
     "submission": row(
         "submission",

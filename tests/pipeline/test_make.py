@@ -334,7 +334,7 @@ def test_a_manifest_says_that_all_it_names_is_on_the_disk(
     monkeypatch.setattr(os, "fsync", flushed)
     carried_out(tiny_recipe, tmp_path / "run", *ONE_TASK, last="refine")
     manifests = [n for n, path in enumerate(order) if path.name == ".manifest.json.partial"]
-    assert len(manifests) == 2 + 3  # rows for two encoders, three candidates
+    assert len(manifests) == 2 + 1 + 3  # rows for two encoders, test rows, three candidates
     for number in manifests:
         staged = order[number].parent
         place = tmp_path / "run" / staged.relative_to(tmp_path / "run" / ".partial")

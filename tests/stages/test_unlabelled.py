@@ -15,6 +15,7 @@ from mtkd.pipeline import open_run, statuses
 from mtkd.recipe import Unlabelled, load_recipe
 from mtkd.soft_labels import read_store
 from mtkd.stages import Run, prepare
+from mtkd.stages.places import prepared_place
 from mtkd.stages.rows import training_task
 from mtkd.training.unlabelled import row_weights, trusted_rows
 from tests.carry_out import carried_out
@@ -154,7 +155,7 @@ def test_another_column_of_the_unlabelled_file_makes_its_rows_stale(
         changed = task.model_copy(update={"files": {**task.files, "unlabelled": file}})
         other = Run(run.recipe, {**run.tasks, "rte": changed}, run.folder)
         units = {unit.place: unit for unit in prepare.units(other)}
-        place = prepare.unlabelled_place(run.recipe.student.encoder, "rte")
+        place = prepared_place(run.recipe.student.encoder, "rte", "unlabelled")
         return units[place].settings
 
     assert settings({}) != settings({"sentence2": "sentence1"})

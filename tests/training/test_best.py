@@ -57,7 +57,7 @@ def test_each_tasks_best_epoch_is_kept_besides(small: Small, tmp_path: Path, kee
     model, progress = small.fit(tmp_path, keep=keep, keep_best_per_task=True, evaluate=evaluate)
     assert same(weights(model), seen[1 if keep == "best" else 2])
     assert progress.best == {MEAN: 0.6, "rte": 0.9, "stsb": 0.9}
-    kept = BestWeights(tmp_path / "kept", start_accelerator("fp32"))
+    kept = BestWeights(tmp_path / "kept", start_accelerator("fp32"), progress.kept)
     for name, epoch in (("rte", 0), ("stsb", 2)):
         kept.load_into(model, name)
         assert same(weights(model), seen[epoch])

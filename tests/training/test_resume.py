@@ -21,7 +21,7 @@ from tests.training.small import (
     Small,
     after_step,
     interrupt,
-    power_cut,
+    killed,
     same,
     scripted,
     terminate,
@@ -41,7 +41,7 @@ def whole(small: Small, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict,
 
 def stop(small: Small, folder: Path, step: int, how: Callable[[], None], every: int) -> None:
     """Start or go on, and be stopped after `step` more updates."""
-    expected = Killed if how is power_cut else Interrupted
+    expected = Killed if how is killed else Interrupted
     with after_step(step, how), pytest.raises(expected):
         small.fit(folder, keep="best", save_every=f"{every} steps", log_every=100)
 
@@ -62,15 +62,15 @@ def expect_same(found: tuple, expected: tuple) -> None:
 
 
 @pytest.mark.parametrize("step", [1, 3, STEPS_PER_EPOCH, STEPS_PER_EPOCH + 1, STEPS - 1, STEPS])
-@pytest.mark.parametrize("how", [interrupt, terminate, power_cut])
+@pytest.mark.parametrize("how", [interrupt, terminate, killed])
 def test_a_resumed_run_ends_with_the_same_bytes(
     small: Small, tmp_path: Path, whole: tuple, step: int, how: Callable[[], None]
 ) -> None:
-    stop(small, tmp_path, step, how, every=3 if how is power_cut else 100)
+    stop(small, tmp_path, step, how, every=3 if how is killed else 100)
     expect_same(finish(small, tmp_path), whole)
 
 
-@pytest.mark.parametrize("how", [interrupt, power_cut])
+@pytest.mark.parametrize("how", [interrupt, killed])
 def test_a_run_stopped_twice_in_an_epoch_ends_with_the_same_bytes(
     small: Small, tmp_path: Path, whole: tuple, how: Callable[[], None]
 ) -> None:
@@ -140,7 +140,11 @@ def _sigint_as_on_a_terminal() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_sigint_as_on_a_terminal")
-def test_a_second_signal_does_not_wait(small: Small, tmp_path: Path) -> None:
+def test_a_second_ctrl_c_does_not_wait(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mtkd.training.signals._IMPATIENCE", 0.0)
+
     def twice() -> None:
         interrupt()
         interrupt()
@@ -150,9 +154,22 @@ def test_a_second_signal_does_not_wait(small: Small, tmp_path: Path) -> None:
     assert not (tmp_path / "checkpoint").exists()
 
 
+@pytest.mark.usefixtures("_sigint_as_on_a_terminal")
+@pytest.mark.parametrize("signals", [(terminate,) * 2, (interrupt, terminate), (interrupt,) * 2])
+def test_a_signal_that_is_passed_on_as_well_does_not_lose_the_save(
+    small: Small, tmp_path: Path, signals: tuple[Callable[[], None], ...]
+) -> None:
+    with (
+        after_step(5, lambda: [act() for act in signals]),
+        pytest.raises(Interrupted, match=f"saved at step 5 of {STEPS}"),
+    ):
+        small.fit(tmp_path)
+    assert saved_step(tmp_path) == 5
+
+
 def test_a_finished_run_takes_no_more_steps(small: Small, tmp_path: Path, whole: tuple) -> None:
     small.fit(tmp_path, keep="best", save_every="1 step")
-    with after_step(1, power_cut):
+    with after_step(1, killed):
         expect_same(finish(small, tmp_path), whole)
 
 
@@ -190,20 +207,11 @@ def test_kept_weights_are_those_of_the_score_even_if_numbers_do_not_repeat(
         return evaluate
 
     options = {"keep": "best", "save_every": f"{STEPS_PER_EPOCH - 1} steps"}
-    with after_step(2 * STEPS_PER_EPOCH + 1, power_cut), pytest.raises(Killed):
+    with after_step(2 * STEPS_PER_EPOCH + 1, killed), pytest.raises(Killed):
         small.fit(tmp_path, evaluate=evaluation(0.5, 0.9), **options)
     model, progress = small.fit(tmp_path, evaluate=evaluation(0.4, 0.3), **options)
     assert progress.history[1]["mean"] == max(progress.best.values()) == 0.9
     assert same(weights(model), kept[1])
-
-
-def test_a_line_that_a_power_cut_left_half_is_dropped(
-    small: Small, tmp_path: Path, whole: tuple
-) -> None:
-    stop(small, tmp_path, 5, interrupt, every=1)
-    with (tmp_path / "log.jsonl").open("a", encoding="utf-8") as log:
-        log.write('{"step": 6, "epo')
-    expect_same(finish(small, tmp_path), whole)
 
 
 def test_how_often_a_run_logs_and_saves_changes_nothing(

@@ -24,7 +24,7 @@ from tests.training.small import (
     Killed,
     Small,
     after_step,
-    power_cut,
+    killed,
     same,
     terminate,
     weights,
@@ -102,7 +102,7 @@ def test_minutes_are_looked_at_after_each_step_whatever_is_logged(
 def test_a_run_that_goes_on_saves_at_the_same_steps(
     small: Small, tmp_path: Path, saved: list[int]
 ) -> None:
-    with after_step(5, power_cut), pytest.raises(Killed):
+    with after_step(5, killed), pytest.raises(Killed):
         small.fit(tmp_path, epochs=1, save_every="2 steps")
     small.fit(tmp_path, epochs=1, save_every="2 steps")
     assert saved == [2, 4, 6, STEPS_PER_EPOCH]

@@ -11,7 +11,7 @@ import pytest
 from mtkd.errors import RecipeError, RunFailed
 from mtkd.model import MultiTaskModel
 from mtkd.training.watch import head_prints
-from tests.training.small import EPOCHS, Killed, Small, after_step, power_cut
+from tests.training.small import EPOCHS, Killed, Small, after_step, killed
 
 
 def freeze(model: MultiTaskModel, task: str) -> None:
@@ -76,7 +76,7 @@ def test_a_training_in_which_no_head_moves_fails_after_its_first_epoch(
 
 def test_a_run_that_goes_on_compares_with_its_first_start(small: Small, tmp_path: Path) -> None:
     start = head_prints(small.model(small.tasks()))
-    with after_step(6, power_cut), pytest.raises(Killed):
+    with after_step(6, killed), pytest.raises(Killed):
         small.fit(tmp_path, save_every="2 steps")
     _, progress = small.fit(tmp_path)
     assert progress.heads == start

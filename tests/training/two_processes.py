@@ -119,7 +119,8 @@ def main(encoder: str, folder: Path) -> None:
     if accelerator.is_main_process:
         (folder / "history.json").write_text(json.dumps(progress.history), "utf-8")
         # the main process alone, as the writer of a finished model does
-        BestWeights(folder / "straight/kept", accelerator).load_into(model, "stsb")
+        kept = BestWeights(folder / "straight/kept", accelerator, progress.kept)
+        kept.load_into(model, "stsb")
     accelerator.wait_for_everyone()
 
     stopped_at = -1 if rank == 0 else 5  # the signal reaches one process only

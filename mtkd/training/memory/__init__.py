@@ -1,5 +1,10 @@
 """The memory of a training, looked at before its first step."""
 
-from mtkd.training.memory.plan import MemoryPlan, plan_memory
+from mtkd.training.memory.plan import (
+    MemoryPlan,
+    asked_of_memory,
+    plan_memory,
+    recorded_plan,
+)
 
-__all__ = ["MemoryPlan", "plan_memory"]
+__all__ = ["MemoryPlan", "asked_of_memory", "plan_memory", "recorded_plan"]

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -28,6 +28,8 @@ from mtkd.training.task import TrainingTask
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+_ASKED = ("batch_size", "accumulation", "gradient_checkpointing")
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,24 @@ class MemoryPlan:
         )
 
 
+def asked_of_memory(settings: TrainingSettings) -> dict[str, Any]:
+    """Return the settings that a plan is made for, as they are asked for."""
+    return {key: getattr(settings, key) for key in _ASKED}
+
+
+def recorded_plan(
+    memory: Mapping[str, Any] | None, asked: Mapping[str, Any], settings: TrainingSettings
+) -> MemoryPlan | None:
+    """Return the plan that a run began with, unless it is now asked to run its updates otherwise.
+
+    Who goes on with less memory has to be able to follow the advice of the refusal.
+
+    Args: memory, asked: the plan, and what it was made for, as recorded.
+    """
+    same = dict(asked) == asked_of_memory(settings)
+    return MemoryPlan(**memory) if memory and same else None
+
+
 def plan_memory(
     model: MultiTaskModel,
     optimizer: torch.optim.Optimizer,
@@ -81,7 +101,8 @@ def plan_memory(
     Raises: RecipeError: it does not fit; says what would. EncoderError: the encoder does not
         support the checkpointing asked for.
     """
-    automatic = settings.batch_size == "auto" and recorded is None
+    asked_auto = settings.batch_size == "auto"
+    automatic = asked_auto and recorded is None
     settings = changed(settings, batch_size=settings.rows_per_update)
     settings = settings if recorded is None else recorded.apply(settings)
     set_checkpointing(model, settings.gradient_checkpointing)
@@ -117,7 +138,8 @@ def plan_memory(
         if chosen is None:
             ways = ways_out(settings, need, room, most, helps)
             longest = _longest(loads, settings, processes)
-            problem = _problem(title, settings, longest, need(settings), room, ways)
+            problem = _problem(title, settings, longest, need(settings), room, ways,
+                               auto=asked_auto)  # fmt: skip
         chosen = agreed(chosen, problem, accelerator)
         needed = need(chosen)
     set_checkpointing(model, chosen.gradient_checkpointing)
@@ -174,12 +196,15 @@ def _problem(
     needed: float,
     room: int,
     ways: Sequence[str],
+    *,
+    auto: bool,
 ) -> str:
     key = "batch_size" if settings.max_tokens is None else "max_tokens"
     value = settings.rows_per_update if settings.max_tokens is None else settings.max_tokens
     needs = "more" if math.isinf(needed) else _size(needed)
+    itself = "" if auto else ". training.batch_size=auto chooses by itself"
     advice = (
-        f"any of these fits: {'; '.join(ways)}. training.batch_size=auto chooses by itself"
+        f"any of these fits: {'; '.join(ways)}{itself}"
         if ways
         else "not one row fits, with training.gradient_checkpointing or without; lower "
         "data.max_length, or take a smaller encoder or a machine with more memory"
