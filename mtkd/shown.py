@@ -23,6 +23,7 @@ _CONTROL_IN_LINE = re.compile(f"(?!\n)[{_CONTROLS}]")
 _INDENT = "  "  # of a message's further lines: none of them starts where a message does
 _LONGEST = 120  # characters of a value that a message quotes
 _MOST = 20  # names that a message lists
+_ENOUGH = 500  # characters of them after which it lists no more
 
 _quoting = reprlib.Repr()
 _quoting.maxstring = _quoting.maxother = _quoting.maxlong = _LONGEST
@@ -56,9 +57,13 @@ def reason(error: BaseException) -> str:
 
 
 def several(names: Iterable[object], most: int = _MOST) -> str:
-    """Return names for a message, each as by `shown`, and how many more there are."""
+    """Return the first names for a message, each as by `shown`, and how many more there are."""
     rest = iter(names)
-    found = [shown(name) for name in islice(rest, most)]
+    found: list[str] = []
+    for name in islice(rest, most):
+        found.append(shown(name))
+        if sum(map(len, found)) > _ENOUGH:
+            break
     if more := sum(1 for _ in rest):
         found.append(f"and {more:,} more")
     return ", ".join(found) or "none"
