@@ -23,17 +23,14 @@ class BestWeights:
     and a run that goes on from it may not find the better epoch again.
     """
 
-    def __init__(
-        self, folder: Path, accelerator: Accelerator, kept: dict[str, int] | None = None
-    ) -> None:
+    def __init__(self, folder: Path, accelerator: Accelerator, kept: dict[str, int]) -> None:
         """Look into a folder.
 
-        Args: kept: epoch by name, updated by `keep` and part of the state that is saved; None for
-            what the files say, of which a training that is over leaves one a name.
+        Args: kept: epoch by name, updated by `keep` and part of the state that is saved.
         """
         self._folder = folder
         self._accelerator = accelerator
-        self._kept = _found(folder) if kept is None else kept
+        self._kept = kept
 
     def keep(self, name: str, model: MultiTaskModel, epoch: int) -> None:
         """Write the model's weights under `name`. All processes call this."""
@@ -71,8 +68,3 @@ class BestWeights:
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.{self._kept[name]}.safetensors"
-
-
-def _found(folder: Path) -> dict[str, int]:
-    parts = (path.stem.rsplit(".", 1) for path in folder.glob("*.safetensors"))
-    return {name: int(epoch) for name, epoch in parts}
