@@ -35,6 +35,26 @@ def test_one_byte_of_a_file_reruns_its_task_and_no_teacher_of_another(
     assert again["submission.zip"] == "made from submission, which is to be made anew"
 
 
+def test_another_test_file_or_none_reruns_no_training(
+    made_up_runs: dict[str, MadeUp], tiny_glue: Path, tmp_path: Path
+) -> None:
+    made = made_up_runs["paper"]
+    glue = tmp_path / "glue"
+    shutil.copytree(tiny_glue, glue)
+    change_a_byte(glue / "RTE/test.tsv")
+    after = made.changed(f"data.root={glue}")
+    again = set(stale(after))
+    assert {place.split("/")[0] for place in again} == {
+        "prepared_test", "predictions", "evaluation", "submission", "submission.zip"
+    }  # fmt: skip
+    assert all("student" in p or "baseline" in p for p in again if p.startswith("predictions/"))
+    (glue / "RTE/test.tsv").unlink()
+    without = {place for place, why in stale(made.changed(f"data.root={glue}")).items() if why}
+    assert {place.split("/")[0] for place in without} <= {
+        "predictions", "evaluation", "submission", "submission.zip"
+    }  # fmt: skip
+
+
 def test_the_same_files_elsewhere_rerun_nothing(
     made_up_runs: dict[str, MadeUp], files: dict[str, str]
 ) -> None:
