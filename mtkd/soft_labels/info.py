@@ -82,11 +82,11 @@ class StoreInfo:
         if type(version) is not int:
             raise TypeError(f"version: {shown(version)}")
         if version > VERSION:
-            raise StoreError(f"{path}: a store of version {version}, made by a newer mtkd than "
+            raise StoreError(f"{path}: a store of version {shown(version)}, made by a newer mtkd than "
                              f"this one, which knows {VERSION}; install that mtkd, or "
                              f"{remedy(path)}")  # fmt: skip
         if version < VERSION:
-            raise StoreError(f"{path}: a store of version {version}, expected {VERSION}; "
+            raise StoreError(f"{path}: a store of version {shown(version)}, expected {VERSION}; "
                              f"{remedy(path)}")  # fmt: skip
         if content.pop("sha256") != _sha256(content):
             raise StoreError(f"{path}: its metadata was changed after it was written, by a fault "
