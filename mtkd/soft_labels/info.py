@@ -82,8 +82,8 @@ class StoreInfo:
         if type(version) is not int:
             raise TypeError(f"version: {shown(version)}")
         if version > VERSION:
-            raise StoreError(f"{path}: a store of version {shown(version)}, made by a newer mtkd than "
-                             f"this one, which knows {VERSION}; install that mtkd, or "
+            raise StoreError(f"{path}: a store of version {shown(version)}, made by a newer mtkd "
+                             f"than this one, which knows {VERSION}; install that mtkd, or "
                              f"{remedy(path)}")  # fmt: skip
         if version < VERSION:
             raise StoreError(f"{path}: a store of version {shown(version)}, expected {VERSION}; "
