@@ -1,7 +1,6 @@
-"""Results on disk: one JSON a day, and the same as Markdown.
+"""Results on disk: one JSON a run, and the same as Markdown.
 
-Each benchmark's section is written when it is done, so that an interrupted run keeps what it has,
-and a later run of some benchmarks on the same day replaces theirs alone.
+Each benchmark's section is written when it is done, so that an interrupted run keeps what it has.
 """
 
 from __future__ import annotations
@@ -16,15 +15,17 @@ from typing import Any
 from benchmarks.harness import Section, Table
 from mtkd.artifacts import write_file
 
+_STARTED = datetime.now(UTC)
+
 
 def write_section(
     folder: Path, name: str, section: Section, seconds: float, about: dict[str, Any]
 ) -> Path:
-    """Put a section into today's results; return the Markdown file.
+    """Put a section into this run's results; return the Markdown file.
 
     Args: about: machine, versions, command, rows. seconds: that the benchmark took in all.
     """
-    path = folder / f"bench-{datetime.now(UTC):%Y-%m-%d}.json"
+    path = folder / f"bench-{_STARTED:%Y-%m-%d-%H%M}.json"
     sections = json.loads(path.read_text("utf-8")) if path.exists() else {}
     content = dataclasses.asdict(section)
     for target, found in zip(content["targets"], section.targets, strict=True):

@@ -97,6 +97,8 @@ class MultiTaskModel(nn.Module):
         tokenizer.save_pretrained(folder)
         tensors = {name: t.detach().cpu().contiguous() for name, t in self._on_disk().items()}
         save_file(tensors, folder / _WEIGHTS, metadata={"format": "pt"})
+        # safetensors lets the owner alone read; a run may be shared as its other files are
+        (folder / _WEIGHTS).chmod((folder / "config.json").stat().st_mode)
 
     @classmethod
     def load(cls, folder: Path) -> MultiTaskModel:

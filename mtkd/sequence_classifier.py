@@ -49,8 +49,8 @@ def sequence_classifier(model: MultiTaskModel, task: str) -> PreTrainedModel:
         raise EncoderError(
             f"{task}: transformers has no class for a {head['type']} head with {head['pooling']} "
             f"pooling on {kind}. It has for type=linear with pooling=first, on "
-            f"{', '.join(sorted(known))}: train with heads.{task}.pooling=first, or use the "
-            "encoder alone, by AutoModel.from_pretrained"
+            f"{', '.join(sorted(known))}: train with student.heads.{task}.pooling=first, or use "
+            "the encoder alone, by AutoModel.from_pretrained"
         )
     plain = _empty(model, head["labels"])
     weights = {f"{plain.base_model_prefix}.{k}": v for k, v in model.encoder.state_dict().items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+from typing import Literal, TextIO
 
 from mtkd.shown import printable
 
@@ -40,16 +40,35 @@ def print_table(header: list[str], rows: list[list[str]], file_width: int = _FIL
 
 
 def log_to_stderr(level: int) -> None:
-    """Send mtkd's log from `level` up to stderr."""
+    """Send mtkd's log from `level` up to stderr: folded on a terminal, a line each in a file."""
     from rich.console import Console
     from rich.logging import RichHandler
 
-    handler = RichHandler(console=Console(stderr=True), show_path=False, log_time_format="%H:%M:%S")
-    handler.setFormatter(_PrintableFormatter())
+    handler: logging.Handler
+    if sys.stderr.isatty():
+        console = Console(stderr=True)
+        handler = RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S")
+        handler.setFormatter(_PrintableFormatter())
+    else:
+        handler = _Stderr()
+        form = "%(asctime)s %(levelname)-8s %(message)s"
+        handler.setFormatter(_PrintableFormatter(form, "%H:%M:%S"))
     logger = logging.getLogger("mtkd")
     logger.handlers = [handler]
     logger.setLevel(level)
     logger.propagate = False
+
+
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to what stderr is at the time."""
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, value: TextIO) -> None:
+        pass
 
 
 class _PrintableFormatter(logging.Formatter):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -14,8 +15,15 @@ ESCAPES = "\x1b[2J\x1b]0;title\x07\x9b31m\u202e"
 MARKUP = "[red]x[/red] [link=https://x.y]z[/link] :smile:"
 
 
-@pytest.fixture
-def log() -> Iterator[logging.Logger]:
+@pytest.fixture(params=["terminal", "file"])
+def log(
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[logging.Logger]:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: request.param == "terminal", raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
     logger = logging.getLogger("mtkd")
     before = (logger.handlers, logger.level, logger.propagate)
     log_to_stderr(logging.INFO)
@@ -36,7 +44,7 @@ def test_a_log_line_cannot_be_forged(
     assert plain(printed)
     lines = printed.splitlines()
     assert re.match(r"\d\d:\d\d:\d\d WARNING +train.tsv\\x1b\[2J", lines[0])
-    assert all(line.startswith("    ") for line in lines[1:])
+    assert all(line.startswith("  ") for line in lines[1:])
 
 
 def test_a_log_line_has_no_markup(log: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:

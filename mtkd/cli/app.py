@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -61,7 +62,10 @@ def _same_command() -> str:
     arguments = shlex.join(sys.argv[1:])
     if (count := int(os.environ.get("WORLD_SIZE", "1"))) > 1:
         return f"accelerate launch (as before, {count} processes) -m mtkd {arguments}"
-    return f"mtkd {arguments}"
+    if Path(sys.argv[0]).name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m mtkd {arguments}"
+    program = "mtkd" if shutil.which("mtkd") else sys.argv[0]  # an environment need not be active
+    return f"{program} {arguments}"
 
 
 @app.callback()

@@ -23,9 +23,7 @@ from mtkd.artifacts import (
 )
 from mtkd.errors import RunDirError
 from mtkd.pipeline.conditions import say_what_differs
-from mtkd.pipeline.status import differences
-
-PARTIAL = ".partial"
+from mtkd.pipeline.status import PARTIAL, differences
 
 log = logging.getLogger(__name__)
 

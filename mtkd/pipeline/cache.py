@@ -55,7 +55,7 @@ def fetch(shared: Path, staged: Path, place: Path) -> bool:
             raise RunDirError(f"{shared}: not the artefact of that name")
         check_files(staged / place.name, found)
     except (RunDirError, FileNotFoundError, shutil.Error) as error:
-        log.warning("not taken from the cache, but made anew: %s", error)
+        log.warning("not taken from the cache, but made anew (%s is removed): %s", shared, error)
         shutil.rmtree(shared, ignore_errors=True)  # another process may be at it, too
         remove(staged)
         return False

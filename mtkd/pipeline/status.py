@@ -15,6 +15,7 @@ from mtkd.stages import STAGES, Run, Unit
 State = Literal["done", "missing", "stale", "damaged"]
 _ARTEFACT = "artefact "  # before the place of an artefact, among what another is made from
 _MISSING = "missing"  # in place of what identifies an artefact
+PARTIAL = ".partial"  # in a run directory, what is in the making
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,7 @@ def unit_status(run: Run, unit: Unit) -> Status:
     except RunDirError as error:
         return Status(unit, "damaged", str(error))
     if manifest is None:
-        return Status(unit, "missing")
+        return Status(unit, "missing", _stopped(run, unit))
     today = inputs_of(run, unit)
     if found := list(differences(manifest.inputs, today)):
         more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
@@ -54,6 +55,19 @@ def unit_status(run: Run, unit: Unit) -> Status:
     if fault := damage(place, manifest, remembered_sha256):
         return Status(unit, "damaged", fault, manifest.seconds)
     return Status(unit, "done", seconds=manifest.seconds)
+
+
+def _stopped(run: Run, unit: Unit) -> str:
+    """Return how far a training came that was stopped, or is under way; nothing without a save."""
+    staged = run.folder / PARTIAL / unit.place
+    try:
+        mark = json.loads(staged.with_name(f"{staged.name}.attempt.json").read_text("utf-8"))
+        state = json.loads((staged / "checkpoint" / "state.json").read_text("utf-8"))
+        inputs, step = dict(mark["inputs"]), int(state["step"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    other = list(differences(inputs, inputs_of(run, unit)))
+    return f"saved after {step} steps" + (f", for other settings: {other[0]}" if other else "")
 
 
 def statuses(run: Run) -> dict[str, list[Status]]:
@@ -125,7 +139,12 @@ def _fingerprint(place: Path) -> str:
 
 def differences(inputs: Mapping[str, Any], today: Mapping[str, Any]) -> Iterator[str]:
     """Say what differs: the recipe's keys first, as they are what the user has in hand."""
-    keys = sorted({*inputs, *today}, key=lambda key: (key.startswith(_ARTEFACT), key))
+
+    def order(key: str) -> tuple[bool, bool, str]:
+        """Keys as the recipe has them before those of a card, and other artefacts last."""
+        return key.startswith(_ARTEFACT), " " in key, key
+
+    keys = sorted({*inputs, *today}, key=order)
     for key in keys:
         before, now = inputs.get(key, "unset"), today.get(key, "unset")
         if before == now:

@@ -85,7 +85,8 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise StoreError(f"{path}: no such soft-label store; {remedy(path)}") from error
+        raise StoreError(f"{path}: no such soft-label store; `mtkd soften` makes a run's "
+                         "own") from error  # fmt: skip
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, MemoryError) as error:
         raise StoreError(f"{path}: not a soft-label store, or a broken one ({reason(error)}); "
                          f"{remedy(path)}") from error  # fmt: skip

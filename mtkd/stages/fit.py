@@ -60,8 +60,8 @@ def fit_unit(run: Run, fit: Fit) -> Unit:
         settings |= flat_mapping(f"head {name}", own, set())
         settings[f"metrics {name}"] = list(task.metrics)  # they choose the epoch that is kept
     if fit.soft:
-        settings["distill_weight"] = fit.distill_weight
-        settings["anneal"] = fit.anneal
+        settings["student.distill_weight"] = fit.distill_weight
+        settings["student.anneal"] = fit.anneal
     if fit.fold is not None:
         settings["fold"] = str(fit.fold)
         settings["held out"] = [t for t in sorted(fit.tasks) if is_held_out(run, t, fit.fold)]

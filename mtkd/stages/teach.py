@@ -47,7 +47,8 @@ def cost_of_folds(run: Run) -> str | None:
     refined = f" and {count * kept} refinements" if teachers.refine else ""
     return (f"soft_labels.folds={count}: {count * kept * tasks} more trainings ({count} folds x "
             f"{kept} teachers x {tasks} tasks){refined}, about {count - 1} times the cost of those "
-            "teachers themselves; --dry-run forecasts the time")  # fmt: skip
+            "teachers themselves; --dry-run forecasts the time once one of them has been timed"
+            )  # fmt: skip
 
 
 def teacher_unit(run: Run, candidate: Candidate, task: str, stage: str = STAGE) -> Unit:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import time
 from types import FrameType, TracebackType
+
+log = logging.getLogger(__name__)
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _IMPATIENCE = 1.0  # seconds; sooner than that nobody presses Ctrl-C again, but a launcher forwards
@@ -40,6 +43,8 @@ class StopRequests:
             raise KeyboardInterrupt
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not self.asked:
+            log.warning("ends this step, saves and stops; Ctrl-C again stops without saving")
         self.asked = True
         if number != signal.SIGINT:
             return
@@ -47,6 +52,7 @@ class StopRequests:
         if self._first_sigint is None:
             self._first_sigint = now
         elif now - self._first_sigint >= _IMPATIENCE:
+            log.warning("stops without saving: what came after the last save is lost")
             self._restore()
             signal.raise_signal(signal.SIGINT)  # as it acted before
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mtkd import __version__
+from mtkd import __version__, cli
 from mtkd.errors import Interrupted
 from mtkd.stages import Run
 from tests.carry_out import carried_out
@@ -252,7 +252,8 @@ def test_ctrl_c_saves_says_how_to_go_on_and_changes_nothing(
         started.send_signal(signal.SIGINT)
         _, said = started.communicate(timeout=60)
     assert started.returncode == 130
-    assert "Go on with: mtkd distill" in said
+    assert "ends this step, saves and stops" in said
+    assert f"Go on with: {sys.executable} -m mtkd distill" in said
     assert not (tmp_path / "cut" / "student").exists()
     again = subprocess.run([*command, "--run-dir", "cut"], cwd=tmp_path, capture_output=True)
     assert again.returncode == 0
@@ -274,6 +275,29 @@ def test_the_version_is_printed(
 ) -> None:
     assert code_of(monkeypatch, "--version") == 0
     assert capsys.readouterr().out.strip() == __version__
+
+
+@pytest.mark.parametrize(
+    ("started_as", "found", "told"),
+    [("/there/bin/mtkd", "/there/bin/mtkd", "mtkd"), (".venv/bin/mtkd", None, ".venv/bin/mtkd"),
+     ("/there/mtkd/__main__.py", None, f"{sys.executable} -m mtkd")],
+)  # fmt: skip
+def test_the_command_that_goes_on_can_be_typed_where_no_environment_is_active(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    started_as: str,
+    found: str | None,
+    told: str,
+) -> None:
+    def stopped() -> None:
+        raise Interrupted("saved at step 3 of 9")
+
+    monkeypatch.setattr(sys.modules["mtkd.cli.app"], "app", stopped)
+    monkeypatch.setattr("shutil.which", lambda name: found)
+    monkeypatch.setattr(sys, "argv", [started_as, "run", "a b"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert capsys.readouterr().err == f"saved at step 3 of 9. Go on with: {told} run 'a b'\n"
 
 
 def test_with_a_launcher_the_first_process_says_how_to_go_on_and_the_others_nothing(

@@ -165,7 +165,7 @@ def _kill_until_done(
             continue
         if code == -number and signs(run, launcher.err)[1:] == began[1:]:  # Python was starting
             continue
-        told = re.search(r"Go on with: mtkd (.*)", launcher.err.read_text("utf-8"))
+        told = re.search(r"Go on with: .*?mtkd (.*)", launcher.err.read_text("utf-8"))
         _expect(found, code == 130 and told is not None, f"{kill}: ended with {code}", launcher.err)
         arguments = shlex.split(told[1]) if told else arguments
 

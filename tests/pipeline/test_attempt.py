@@ -15,7 +15,9 @@ import torch
 
 from mtkd.artifacts import Manifest, record_files
 from mtkd.errors import Interrupted, RunDirError
+from mtkd.pipeline import open_run, statuses
 from mtkd.pipeline.attempt import Attempt, sweep
+from mtkd.recipe import load_recipe
 from tests.carry_out import carried_out
 from tests.training.small import after_step, terminate
 
@@ -80,6 +82,21 @@ def test_other_conditions_are_named_at_a_resume(
         torch.set_num_threads(threads)
     assert "goes on under other conditions" in caplog.text
     assert f"threads {threads} -> {threads + 1}" in caplog.text
+
+
+def test_status_says_how_far_a_stopped_training_came(tiny_recipe: Path, tmp_path: Path) -> None:
+    with after_step(2, terminate), pytest.raises(Interrupted):
+        carried_out(tiny_recipe, tmp_path / "run", *ONE_TASK, last="refine")
+    for more, why in (
+        ((), "saved after 2 steps"),
+        (("training.learning_rate=0.002",),
+         "saved after 2 steps, for other settings: training.learning_rate: 0.001 -> 0.002"),
+    ):  # fmt: skip
+        recipe = load_recipe(str(tiny_recipe), [*ONE_TASK, *more])
+        found = statuses(open_run(recipe, tmp_path / "run"))["refine"]
+        first, second = found[:2]
+        assert (first.state, first.why) == ("missing", why)
+        assert (second.state, second.why) == ("missing", "")
 
 
 def test_the_same_conditions_are_not_worth_a_word(

@@ -512,7 +512,7 @@ def test_the_reason_names_the_users_keys_first_and_says_what_is_left_out(
     changed = reopened(copied_run, tiny_recipe, "tasks=[rte,stsb]", "teachers.select.by=[rte]",
                        "student.distill_weight=1")  # fmt: skip
     (student,) = [s for s in statuses(changed)["distill"] if s.unit.place == "student"]
-    assert student.why.startswith("distill_weight: 0.5 -> 1.0; ")
+    assert student.why.startswith("student.distill_weight: 0.5 -> 1.0; ")
     assert student.why.endswith("more")
     (rte,) = [s for s in statuses(changed)["distill"] if s.unit.place == "student_finetuned/rte"]
     assert rte.state == "stale"
