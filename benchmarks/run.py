@@ -1,6 +1,6 @@
 """`make bench`, or `python -m benchmarks.run`: mtkd beside its peers and the machine's limit.
 
-Writes benchmarks/results/bench-<date>.json and .md after each benchmark. `make bench-accuracy`
+Writes benchmarks/results/bench-<date>-<time>.json and .md after each benchmark. `make bench-accuracy`
 (benchmarks.accuracy) asks whether speed costs accuracy.
 """
 

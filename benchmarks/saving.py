@@ -3,7 +3,7 @@
 The bundled encoder is trained on the sample's rows and saved every few updates; then it is stopped
 and goes on. Steps, saves, and the time from a loaded state to the first new update are taken from
 one training. The order of batches, which a resume makes anew, is also timed at the sizes of GLUE.
-Writes its section into benchmarks/results/bench-<date>.json and .md.
+Writes its section into benchmarks/results/bench-<date>-<time>.json and .md.
 """
 
 from __future__ import annotations
