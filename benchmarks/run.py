@@ -1,7 +1,7 @@
 """`make bench`, or `python -m benchmarks.run`: mtkd beside its peers and the machine's limit.
 
-Writes benchmarks/results/bench-<date>-<time>.json and .md after each benchmark. `make bench-accuracy`
-(benchmarks.accuracy) asks whether speed costs accuracy.
+Writes benchmarks/results/bench-<date>-<time>.json and .md after each benchmark. `make
+bench-accuracy` (benchmarks.accuracy) asks whether speed costs accuracy.
 """
 
 from __future__ import annotations
