@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +37,8 @@ def predict(
     accelerator: Accelerator,
     progress: str | None = None,
     rows: NDArray[np.int64] | None = None,
+    most_tokens: int | None = None,
+    halved: Callable[[int], object] = lambda tokens: None,
 ) -> NDArray[np.float32]:
     """Return the raw logits of every row, (rows, outputs), in file order.
 
@@ -43,11 +46,11 @@ def predict(
     Which rows go together follows from their lengths, the device and the number of threads and
     processes, not from what was scored before, so that a run that goes on scores as it would have
     in one go. A GPU without room for that takes fewer rows at once, in this call alone, and a
-    warning says so: logits then differ in their last digits from those found with more room, and
-    the room may be another when the call is repeated.
+    warning says so: logits then differ in their last digits from those found with more room.
 
     Args: progress: what the progress bar says; None for no bar. rows: numbers of the rows wanted,
-        whose logits come in that order; None for all.
+        whose logits come in that order; None for all. most_tokens: that are taken at once, where a
+        call before found that no more fit. halved: told how many do, each time that fewer are.
     Raises: RunFailed: when a logit is NaN or infinite, naming the first such row.
     """
     model.eval()
@@ -61,6 +64,7 @@ def predict(
         max_tokens = SHARED_GPU_TOKENS
     else:
         max_tokens = GPU_TOKENS
+    max_tokens = min(max_tokens, most_tokens or max_tokens)
     while True:
         try:
             found = _predict(model, task, split, accelerator, progress, rows, max_tokens)
@@ -70,6 +74,7 @@ def predict(
             if accelerator.num_processes > 1 or max_tokens < split.lengths[rows].max():
                 raise
         max_tokens //= 2
+        halved(max_tokens)
         torch.cuda.empty_cache()
         log.warning("%s: scores %d tokens at once, since %d do not fit; the last digits may differ "
                     "from those on a device with more memory", task, max_tokens,

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from mtkd.artifacts import publish, remove
+from mtkd.artifacts import publish, remove, write_file
 from mtkd.checkpoint import load_tensors, save_tensors
 from mtkd.devices import start_accelerator
 from mtkd.errors import EncoderError, RunDirError
@@ -86,12 +86,18 @@ def _predict_in_windows(
         if accelerator.is_main_process:
             remove(parts)
         return
+    tokens = parts / "tokens"  # at once, where fewer fitted than usual: a resume takes as many
+
+    def record(fitting: int) -> None:
+        write_file(tokens, str(fitting).encode())
+
     windows = [rows[start : start + WINDOW] for start in range(0, len(rows), WINDOW)]
     for number, window in enumerate(windows):
         part = parts / f"{number}.safetensors"
         if _is_whole(part, len(window)):
             continue
-        logits = predict(model, head, data, accelerator, title, window)
+        most = int(tokens.read_text("utf-8")) if tokens.is_file() else None
+        logits = predict(model, head, data, accelerator, title, window, most, record)
         if accelerator.is_main_process:
             _keep(part, logits)
     if accelerator.is_main_process:

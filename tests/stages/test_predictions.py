@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
+from mtkd import inference
 from mtkd.errors import RunDirError
 from mtkd.stages import Run, predictions, scoring
 from mtkd.stages.predictions import PredictionReader, predictions_unit, read_predictions
@@ -60,6 +62,36 @@ def test_a_stopped_attempt_goes_on_with_the_next_window_and_ends_with_the_same_b
         name = f"{split}.parquet"
         assert (stopped / name).read_bytes() == (whole / name).read_bytes()
     assert sorted(path.name for path in stopped.iterdir()) == ["dev.parquet", "train.parquet"]
+
+
+def test_how_many_tokens_fitted_at_once_is_recorded_and_reused(
+    folds_run: Run, tmp_path: Path, calls: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU that has room for 100 at first, and for all when the run goes on."""
+    tried: list[int] = []
+    room = 100
+    original = inference._predict
+
+    def limited(*arguments: Any) -> Any:
+        tried.append(arguments[-1])
+        if arguments[-1] > room:
+            raise torch.OutOfMemoryError
+        if room == 100 and len(calls) == 2:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(inference, "_predict", limited)
+    monkeypatch.setattr(inference, "CPU_TOKENS", 256)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    with pytest.raises(KeyboardInterrupt):
+        unit(folds_run).build(tmp_path)
+    assert tried == [256, 128, 64, 64, 64]  # of the second window on what fits is known
+    room = 10**9
+    tried.clear()
+    unit(folds_run).build(tmp_path)
+    windows_of_train = 5 - 2
+    assert tried == [64] * windows_of_train + [256] * 3  # another split has room for itself
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dev.parquet", "train.parquet"]
 
 
 def test_windows_do_not_change_what_a_row_gets(
