@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import torch
 
 from mtkd.artifacts import read_manifest, record_files
 from mtkd.pipeline import carry_out, open_run
@@ -25,3 +29,14 @@ def sign(place: Path, **changes: object) -> None:
     assert manifest is not None
     files = record_files(place, place)
     dataclasses.replace(manifest, files=files, **changes).write(place)
+
+
+@contextmanager
+def one_thread_more() -> Iterator[str]:
+    """Compute with one thread more for a while; give what a message says of that."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        yield f"threads {threads} -> {threads + 1}"
+    finally:
+        torch.set_num_threads(threads)

@@ -13,7 +13,7 @@ from mtkd.metrics import is_constant, majority, score
 from mtkd.soft_labels import as_logits, join, read_store
 from mtkd.stages.distill import shared_tasks
 from mtkd.stages.places import finetuned_place, predictions_place, prepared_place, soft_labels_place
-from mtkd.stages.predictions import logits_of, predictions_unit
+from mtkd.stages.predictions import Scoring, logits_of, predictions_unit
 from mtkd.stages.prepared import open_prepared
 from mtkd.stages.selection import kept_candidates
 from mtkd.stages.table import markdown_table
@@ -43,7 +43,7 @@ def units(run: Run) -> list[Unit]:
     """Return the students' predictions for dev and test, then the evaluation."""
     encoder = run.recipe.student.encoder
     found = [
-        predictions_unit(run, STAGE, model, place, encoder, task, KINDS)
+        predictions_unit(run, STAGE, Scoring(model, place, encoder, task, KINDS))
         for model, places in models(run).items()
         for task, place in places.items()
     ]

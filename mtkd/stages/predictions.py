@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,46 +26,52 @@ WINDOW = 16_384  # rows that are scored together, then kept: what is lost when a
 UNLABELLED = "unlabelled"
 
 
-def predictions_unit(
-    run: Run,
-    stage: str,
-    model: str,
-    place: str,
-    encoder: str,
-    task: str,
-    kinds: Sequence[str],
-    fold: Fold | None = None,
-) -> Unit:
-    """Return the unit that predicts a task's splits of some kinds (train, dev, test).
+@dataclasses.dataclass(frozen=True)
+class Scoring:
+    """Rows of a task to be scored by a trained model.
 
-    Args: model: name in predictions/. place: where the trained model stands. kinds: only
-        "unlabelled" stands for the rows without gold labels, which are kept apart. fold: the part
-        of the rows to predict; None for all.
+    model: name in predictions/. place: where the trained model stands. kinds: of splits (train,
+    dev, test); only "unlabelled" stands for the rows without gold labels, which are kept apart.
+    fold: the part of the rows to score; None for all.
     """
-    parts = _parts(run, task, kinds)
+
+    model: str
+    place: str
+    encoder: str
+    task: str
+    kinds: tuple[str, ...]
+    fold: Fold | None = None
+
+
+def predictions_unit(run: Run, stage: str, scoring: Scoring) -> Unit:
+    """Return the unit that writes the logits for a task's rows."""
+    parts = parts_of(run, scoring)
     return Unit(
         stage=stage,
-        place=predictions_place(model, task, unlabelled="unlabelled" in parts),
+        place=predictions_place(scoring.model, scoring.task, unlabelled="unlabelled" in parts),
         settings={
-            "splits": list(kinds),
+            "splits": list(scoring.kinds),
             "rows in a window": WINDOW,
             "training.precision": run.recipe.training.precision,
-            **({"fold": str(fold)} if fold else {}),
+            **({"fold": str(scoring.fold)} if scoring.fold else {}),
         },
-        needs=(place, *(prepared_place(encoder, task, part) for part in parts)),
-        build=partial(_build, run, place, encoder, task, tuple(kinds), parts, fold),
+        needs=(
+            scoring.place,
+            *(prepared_place(scoring.encoder, scoring.task, part) for part in parts),
+        ),
+        build=partial(_build, run, scoring),
         all_processes=True,
         version=2,  # sums are taken in another order than in version 1
     )
 
 
-def _parts(run: Run, task: str, kinds: Sequence[str]) -> tuple[Part, ...]:
-    """Return which of a task's rows are predicted."""
-    card = run.tasks[task]
+def parts_of(run: Run, scoring: Scoring) -> tuple[Part, ...]:
+    """Return which of a task's prepared rows are scored."""
+    card = run.tasks[scoring.task]
     there: dict[Part, bool] = {
-        "gold": has_gold(card) and bool({"train", "dev"} & set(kinds)),
-        "test": "test" in kinds and bool(test_splits(run, card)),
-        "unlabelled": UNLABELLED in kinds,
+        "gold": has_gold(card) and bool({"train", "dev"} & set(scoring.kinds)),
+        "test": "test" in scoring.kinds and bool(test_splits(run, card)),
+        "unlabelled": UNLABELLED in scoring.kinds,
     }
     return tuple(part for part, is_there in there.items() if is_there)
 
@@ -139,16 +146,7 @@ def _path(run: Run, model: str, task: str, split: str) -> Path:
     return run.folder / predictions_place(model, task, unlabelled=unlabelled) / f"{split}.parquet"
 
 
-def _build(
-    run: Run,
-    place: str,
-    encoder: str,
-    name: str,
-    kinds: tuple[str, ...],
-    parts: tuple[Part, ...],
-    fold: Fold | None,
-    folder: Path,
-) -> dict[str, Any]:
+def _build(run: Run, scoring: Scoring, folder: Path) -> dict[str, Any]:
     from mtkd.stages.scoring import predict_splits  # with torch, not to list a run
 
-    return predict_splits(run, place, encoder, name, kinds, parts, fold, folder)
+    return predict_splits(run, scoring, folder)

@@ -17,12 +17,10 @@ from mtkd.artifacts import publish, remove, write_file
 from mtkd.checkpoint import load_tensors, save_tensors
 from mtkd.devices import start_accelerator
 from mtkd.errors import EncoderError, RunDirError
-from mtkd.examples import Fold
 from mtkd.examples.prepared import PreparedSplit
 from mtkd.inference import predict
 from mtkd.model import MultiTaskModel
-from mtkd.stages.places import Part
-from mtkd.stages.predictions import WINDOW
+from mtkd.stages.predictions import WINDOW, Scoring, parts_of
 from mtkd.stages.prepared import open_prepared
 from mtkd.stages.unit import Run
 
@@ -32,17 +30,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def predict_splits(
-    run: Run,
-    place: str,
-    encoder: str,
-    name: str,
-    kinds: tuple[str, ...],
-    parts: tuple[Part, ...],
-    fold: Fold | None,
-    folder: Path,
-) -> dict[str, Any]:
-    """Write the logits of a model for a task's splits of some kinds; return notes."""
+def predict_splits(run: Run, scoring: Scoring, folder: Path) -> dict[str, Any]:
+    """Write the logits for a task's rows, a file for each split; return notes."""
+    place, name = scoring.place, scoring.task
     task = run.tasks[name]
     head = task.head_of or name
     model = MultiTaskModel.load(run.folder / place)
@@ -52,11 +42,12 @@ def predict_splits(
                            f"{list(task.labels)}; train it anew with this card")  # fmt: skip
     accelerator = start_accelerator(run.recipe.training.precision)
     counts = {}
-    opened = [open_prepared(run, encoder, name, part) for part in parts]
+    opened = [open_prepared(run, scoring.encoder, name, part) for part in parts_of(run, scoring)]
     for split, prepared in [(split, each) for each in opened for split in each.splits]:
-        if split.split("_")[0] not in kinds:
+        if split.split("_")[0] not in scoring.kinds:
             continue
         data = prepared.split(split)
+        fold = scoring.fold
         rows = np.arange(len(data)) if fold is None else np.flatnonzero(fold.holds(data.guids))
         title = f"{place} on {name}/{split}"
         _predict_in_windows(

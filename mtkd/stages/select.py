@@ -16,7 +16,7 @@ from mtkd.metrics import score, task_score
 from mtkd.recipe import Teachers
 from mtkd.soft_labels import StoreInfo, Teacher, as_logits, combine
 from mtkd.stages.places import refined_place, teacher_place
-from mtkd.stages.predictions import logits_of, predictions_unit
+from mtkd.stages.predictions import Scoring, logits_of, predictions_unit
 from mtkd.stages.prepared import open_prepared
 from mtkd.stages.selection import SELECTION
 from mtkd.stages.teach import teacher_unit
@@ -40,14 +40,15 @@ def units(run: Run) -> list[Unit]:
     before: list[Unit] = []
     needs: list[str] = []
     for candidate in teachers.candidates if compared else ():
+        name = candidate.name
         if teachers.refine:
-            needs.append(refined_place(candidate.name))
+            needs.append(refined_place(name))
         else:
             before += [teacher_unit(run, candidate, t, STAGE) for t in teachers.select.by]
         if teachers.select.method == "greedy":
             before += [
-                predictions_unit(run, STAGE, _model(candidate.name),
-                                 _place(teachers, candidate.name, t), candidate.encoder, t, ["dev"])
+                predictions_unit(run, STAGE, Scoring(_model(name), _place(teachers, name, t),
+                                                     candidate.encoder, t, ("dev",)))
                 for t in teachers.select.by
             ]  # fmt: skip
     settings = {

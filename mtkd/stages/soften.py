@@ -30,6 +30,7 @@ from mtkd.stages.places import (
 from mtkd.stages.predictions import (
     UNLABELLED,
     PredictionReader,
+    Scoring,
     logits_of,
     predictions_unit,
 )
@@ -67,13 +68,13 @@ def units(run: Run) -> list[Unit]:
 def _prediction_units(run: Run, candidate: Candidate, task: str) -> list[Unit]:
     name, encoder = candidate.name, candidate.encoder
     place = teacher_place(name, task)
-    found = [predictions_unit(run, STAGE, name, place, encoder, task, KINDS)]
+    found = [Scoring(name, place, encoder, task, KINDS)]
     if has_unlabelled(run, task):
-        found.append(predictions_unit(run, STAGE, name, place, encoder, task, (UNLABELLED,)))
+        found.append(Scoring(name, place, encoder, task, (UNLABELLED,)))
     for fold in folds(run):
         place, model = fold_teacher_place(fold, name, task), _fold_model(fold.number, name)
-        found.append(predictions_unit(run, STAGE, model, place, encoder, task, ("train",), fold))
-    return found
+        found.append(Scoring(model, place, encoder, task, ("train",), fold))
+    return [predictions_unit(run, STAGE, each) for each in found]
 
 
 def _fold_model(number: int, candidate: str) -> str:

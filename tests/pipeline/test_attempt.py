@@ -11,14 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 
 from mtkd.artifacts import Manifest, record_files
 from mtkd.errors import Interrupted, RunDirError
 from mtkd.pipeline import open_run, statuses
 from mtkd.pipeline.attempt import Attempt, sweep
 from mtkd.recipe import load_recipe
-from tests.carry_out import carried_out
+from tests.carry_out import carried_out, one_thread_more
 from tests.training.small import after_step, terminate
 
 ONE_TASK = ("tasks=[rte]", "teachers.tasks=[rte]", "teachers.select.by=[rte]")
@@ -73,15 +72,10 @@ def test_other_conditions_are_named_at_a_resume(
 ) -> None:
     with after_step(2, terminate), pytest.raises(Interrupted):
         carried_out(tiny_recipe, tmp_path / "run", *ONE_TASK, last="refine")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(threads + 1)
-    try:
-        with caplog.at_level(logging.WARNING):
-            carried_out(tiny_recipe, tmp_path / "run", *ONE_TASK, last="refine")
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread_more() as change, caplog.at_level(logging.WARNING):
+        carried_out(tiny_recipe, tmp_path / "run", *ONE_TASK, last="refine")
     assert "goes on under other conditions" in caplog.text
-    assert f"threads {threads} -> {threads + 1}" in caplog.text
+    assert change in caplog.text
 
 
 def test_status_says_how_far_a_stopped_training_came(tiny_recipe: Path, tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 from safetensors import SafetensorError
 
 from mtkd.artifacts import read_manifest
@@ -35,7 +34,7 @@ from mtkd.pipeline.status import unit_status
 from mtkd.recipe import load_recipe
 from mtkd.soft_labels import read_batches, read_info, write_store
 from mtkd.stages import STAGES, Run
-from tests.carry_out import carried_out, sign
+from tests.carry_out import carried_out, one_thread_more, sign
 from tests.training.small import after_step, terminate
 
 ONE_TASK = ("tasks=[rte]", "teachers.tasks=[rte]", "teachers.select.by=[rte]")
@@ -347,16 +346,11 @@ def test_other_conditions_than_those_of_what_it_is_made_from_are_named_once(
     tiny_recipe: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     carried_out(tiny_recipe, tmp_path / "run", *ONE_TASK, last="prepare")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(threads + 1)
-    try:
-        with caplog.at_level(logging.WARNING):
-            carried_out(tiny_recipe, tmp_path / "run", *ONE_TASK, last="refine")
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread_more() as change, caplog.at_level(logging.WARNING):
+        carried_out(tiny_recipe, tmp_path / "run", *ONE_TASK, last="refine")
     said = [line for line in caplog.messages if "under other conditions" in line]
     assert len(said) == 1
-    assert f"threads {threads} -> {threads + 1}" in said[0]
+    assert change in said[0]
 
 
 def test_a_disk_that_fills_up_under_safetensors_is_named(

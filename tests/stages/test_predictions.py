@@ -13,13 +13,18 @@ import torch
 from mtkd import inference
 from mtkd.errors import RunDirError
 from mtkd.stages import Run, predictions, scoring
-from mtkd.stages.predictions import PredictionReader, predictions_unit, read_predictions
+from mtkd.stages.predictions import (
+    PredictionReader,
+    Scoring,
+    predictions_unit,
+    read_predictions,
+)
 
 
 def unit(run: Run) -> Any:
     encoder = run.recipe.student.encoder
-    return predictions_unit(run, "soften", "uncased", "teachers/uncased/rte", encoder, "rte",
-                            ("train", "dev"))  # fmt: skip
+    scoring = Scoring("uncased", "teachers/uncased/rte", encoder, "rte", ("train", "dev"))
+    return predictions_unit(run, "soften", scoring)
 
 
 @pytest.fixture
