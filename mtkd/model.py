@@ -70,6 +70,11 @@ class MultiTaskModel(nn.Module):
             hidden, pooled = output.last_hidden_state, getattr(output, "pooler_output", None)
         return self.heads[task](hidden, pooled, attention_mask, segments).float()
 
+    @property
+    def watched(self) -> Mapping[str, nn.Module]:
+        """Return the weights that a task alone moves, by its name."""
+        return dict(self.heads.items())
+
     @contextmanager
     def without_padding(self) -> Iterator[None]:
         """Run the encoder on rows one after another, with no padding between them.

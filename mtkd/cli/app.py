@@ -18,8 +18,8 @@ from mtkd.shown import printable
 from mtkd.terminal import log_to_stderr
 
 if TYPE_CHECKING:
-    from mtkd.recipe import GlueRecipe
-    from mtkd.stages import Run
+    from mtkd.recipe import Recipe as AnyRecipe
+    from mtkd.stages import AnyRun
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -77,7 +77,7 @@ def _version(
         raise typer.Exit
 
 
-def load(source: str, overrides: list[str] | None, run_dir: Path | None) -> tuple[GlueRecipe, Path]:
+def load(source: str, overrides: list[str] | None, run_dir: Path | None) -> tuple[AnyRecipe, Path]:
     """Return the recipe, checked, and the directory of its run."""
     from mtkd.recipe import RUN_RECIPE, load_recipe
 
@@ -89,7 +89,7 @@ def load(source: str, overrides: list[str] | None, run_dir: Path | None) -> tupl
     return checked, run_dir
 
 
-def open_(checked: GlueRecipe, folder: Path) -> Run:
+def open_(checked: AnyRecipe, folder: Path) -> AnyRun:
     """Return the run of a recipe."""
     from mtkd.pipeline import open_run
 

@@ -24,10 +24,11 @@ from mtkd.errors import Interrupted
 from mtkd.terminal import print_table
 
 if TYPE_CHECKING:
-    from mtkd.stages import Run
+    from mtkd.stages import AnyRun
 
-_COMMANDS = {  # and the stage that each ends with
-    "run": ("submit", "Run the whole pipeline; what is done already is not done again."),
+_COMMANDS: dict[str, tuple[str | None, str]] = {  # and the stage that each ends with
+    "run": (None, "Run the whole pipeline; what is done already is not done again."),
+    "compress": (None, "Distil an encoder before any task: a recipe of kind compress."),
     "prepare": ("prepare", "Read every task's rows and tokenise them."),
     "refine": ("refine", "Train every candidate teacher on all tasks at once."),
     "select": ("select", "Keep the candidates that score best on dev."),
@@ -38,7 +39,7 @@ _COMMANDS = {  # and the stage that each ends with
 }
 
 
-def _add_command(name: str, last: str, text: str) -> None:
+def _add_command(name: str, last: str | None, text: str) -> None:
     def command(
         recipe: Recipe,
         overrides: Overrides = None,
@@ -98,7 +99,7 @@ def status(
 
 
 def _carry_out(
-    stage: str,
+    stage: str | None,
     source: str,
     overrides: list[str] | None,
     run_dir: Path | None,
@@ -121,22 +122,30 @@ def _carry_out(
         raise Interrupted("stopped; what was finished is kept") from error
     finally:
         signal.signal(signal.SIGTERM, before)
-    if stage in {"evaluate", "submit"} and not quiet and is_main_process():
-        _print_evaluation(opened, with_submission=stage == "submit")
+    if stage in {None, "evaluate", "submit"} and not quiet and is_main_process():
+        _print_evaluation(opened, with_submission=stage != "evaluate")
     return folder
 
 
-def _print_forecast(opened: Run, stage: str) -> None:
+def _print_forecast(opened: AnyRun, stage: str | None) -> None:
     from mtkd.pipeline import forecast
-    from mtkd.stages import cost_of_folds
+    from mtkd.stages import Run, cost_of_folds
 
     header, rows = forecast(opened, stage)
     print_table(header, rows)
-    if cost := cost_of_folds(opened):
+    if isinstance(opened, Run) and (cost := cost_of_folds(opened)):
         print(cost)
 
 
-def _print_evaluation(opened: Run, with_submission: bool) -> None:
+def _print_evaluation(opened: AnyRun, with_submission: bool) -> None:
+    from mtkd.stages import Run
+
+    if not isinstance(opened, Run):
+        from mtkd.stages.compress import table
+
+        print_table(*table.read_cells(opened.folder))
+        print(f"{table.LEGEND}\nStudent: {opened.folder / 'student'}")
+        return
     from mtkd.stages.evaluate import read_metrics
     from mtkd.stages.table import LEGEND, table_cells
 

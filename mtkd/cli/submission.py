@@ -63,7 +63,13 @@ def export(
     checked, folder = load(str(run_dir), None, None)
     opened = open_(checked, folder)
     from mtkd.pipeline.disk import disk_errors_explained
+    from mtkd.stages import Run
     from mtkd.stages.export import export_task
+
+    if not isinstance(opened, Run):
+        raise RunDirError(f"{folder}: a run of kind {checked.kind} has no task to export; its "
+                          f"student is a checkpoint of transformers already: {folder / 'student'}"
+                          )  # fmt: skip
 
     with disk_errors_explained(to):
         place = export_task(opened, task, to, model)

@@ -2,11 +2,13 @@
 
 from mtkd.encoders.load import (
     configure,
+    load_config,
     load_encoder,
     load_tokenizer,
     max_positions,
     quiet_transformers,
 )
+from mtkd.encoders.masked_lm import load_masked_lm
 from mtkd.encoders.places import (
     check_weights,
     encoder_folder,
@@ -24,7 +26,9 @@ __all__ = [
     "encoder_sha256",
     "encoder_slug",
     "length_settings",
+    "load_config",
     "load_encoder",
+    "load_masked_lm",
     "load_tokenizer",
     "max_positions",
     "quiet_transformers",

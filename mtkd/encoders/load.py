@@ -20,7 +20,7 @@ _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 
 # False, not left out: else transformers asks whether to run code from the folder, or does. Local:
 # what a folder lacks is not looked for at the hub, were its name one that the hub has.
-_AS_DATA: Any = {"trust_remote_code": False, "local_files_only": True}
+AS_DATA: Any = {"trust_remote_code": False, "local_files_only": True}
 
 # what encoders call the dropout of their layers: BERT and most; DistilBERT; ModernBERT
 _DROPOUT_KEYS = (
@@ -38,7 +38,7 @@ def max_positions(encoder: str) -> int | None:
 
     Raises: EncoderError: its config cannot be read.
     """
-    config = _config(encoder)
+    config = load_config(encoder)
     positions = getattr(config, "max_position_embeddings", None)
     if not isinstance(positions, int) or positions <= 0:
         return None
@@ -60,9 +60,9 @@ def load_tokenizer(encoder: str) -> PreTrainedTokenizerBase:
         raise EncoderError(f"{encoder}: no tokenizer in {folder}; put one of "
                            f"{', '.join(_VOCABULARIES)} there")  # fmt: skip
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, **_AS_DATA)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **AS_DATA)
     except Exception as error:  # anything: `tokenizers` has no error of its own for bad files
-        raise EncoderError(f"{encoder}: its tokenizer cannot be loaded: {_why(error)}; copy its "
+        raise EncoderError(f"{encoder}: its tokenizer cannot be loaded: {why(error)}; copy its "
                            f"files to {folder} again") from error  # fmt: skip
     if not tokenizer.is_fast:
         raise EncoderError(f"{encoder}: has no fast tokenizer (tokenizer.json)")
@@ -83,7 +83,7 @@ def load_encoder(settings: EncoderSettings) -> PreTrainedModel:
 
     folder = encoder_folder(settings.encoder)
     quiet_transformers()
-    config = _config(settings.encoder)
+    config = load_config(settings.encoder)
     configure(config, settings)
     try:
         check_described(config, folder, settings.encoder)
@@ -94,12 +94,12 @@ def load_encoder(settings: EncoderSettings) -> PreTrainedModel:
             use_safetensors=True,
             ignore_mismatched_sizes=True,  # reported below, by name
             output_loading_info=True,
-            **_AS_DATA,
+            **AS_DATA,
         )
     except EncoderError:
         raise
     except Exception as error:  # anything: of a config with no heads, a division by zero
-        raise EncoderError(f"{settings.encoder}: cannot be loaded: {_why(error)}") from error
+        raise EncoderError(f"{settings.encoder}: cannot be loaded: {why(error)}") from error
     missing = sorted(name for name in info["missing_keys"] if "pooler" not in name)
     if bad := [*missing, *sorted(name for name, *_ in info["mismatched_keys"])]:
         raise EncoderError(
@@ -125,19 +125,22 @@ def configure(config: Any, settings: EncoderSettings) -> None:
         config.num_hidden_layers = settings.layers
 
 
-def _config(encoder: str) -> Any:
-    """Return the transformers config of an encoder."""
+def load_config(encoder: str) -> Any:
+    """Return the transformers config of an encoder.
+
+    Raises: EncoderError: it cannot be read.
+    """
     from transformers import AutoConfig
 
     folder = encoder_folder(encoder)
     try:
-        return AutoConfig.from_pretrained(folder, **_AS_DATA)
+        return AutoConfig.from_pretrained(folder, **AS_DATA)
     except Exception as error:  # anything: each architecture checks its own keys in its own way
         raise EncoderError(f"{encoder}: cannot be loaded: {folder / 'config.json'}: "
-                           f"{_why(error)}") from error  # fmt: skip
+                           f"{why(error)}") from error  # fmt: skip
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
     """Return what another library says of a file, in one line that fits a message."""
     return printable(f"{type(error).__name__}: {' '.join(str(error).split())}")[:_LONGEST]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mtkd.errors import DataError, did_you_mean
 from mtkd.examples.rows import Column, Columns, RawRow, find_columns
+from mtkd.recipe.compress import HubTexts
 from mtkd.shown import reason, shown
 from mtkd.task import HubSource, Task
 
@@ -27,7 +28,7 @@ def hub_rows(task: Task, hub: HubSource, split: str) -> tuple[Columns, Generator
     Args: hub: the task's source on the hub. split: our name for the split.
     Raises: DataError: it cannot be had, or has other columns or classes than the card says.
     """
-    dataset = _load(hub, hub.splits[split])
+    dataset = _load(hub.path, hub.config, hub.revision, hub.splits[split])
     where = "/".join(part for part in (hub.path, hub.config, hub.splits[split]) if part)
     has_gold = split.startswith(("train", "dev"))
     label = hub.column(task.label)
@@ -80,7 +81,22 @@ def _rows(
             yield RawRow(f"{where}:row {number}", cells)
 
 
-def _load(hub: HubSource, split: str) -> Dataset:
+def texts_of_hub(source: HubTexts, column: str) -> Generator[RawRow]:
+    """Yield the rows of a data set's split, each with one column; fetch it if the cache lacks it.
+
+    Raises: DataError: it cannot be had, or has no such column.
+    """
+    dataset = _load(source.path, source.config, source.revision, source.split)
+    where = "/".join(part for part in (source.path, source.config, source.split) if part)
+    find_columns(dataset.column_names, [column], where)
+    number = 0
+    for batch in dataset.select_columns([column]).iter(_BATCH):
+        for text in batch[column]:
+            number += 1
+            yield RawRow(f"{where}:row {number}", {column: text})
+
+
+def _load(path: str, config: str | None, revision: str | None, split: str) -> Dataset:
     """Load one split. One short question first: `datasets` asks a dead hub six times, for 23 s."""
     import datasets
     from huggingface_hub import HfApi
@@ -88,22 +104,22 @@ def _load(hub: HubSource, split: str) -> Dataset:
 
     unreachable: Exception | None = None
     try:
-        HfApi().dataset_info(hub.path, revision=hub.revision, timeout=_TIMEOUT)
+        HfApi().dataset_info(path, revision=revision, timeout=_TIMEOUT)
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        raise DataError(f"{hub.path}: the hub has no such data set: {reason(error)}") from error
+        raise DataError(f"{path}: the hub has no such data set: {reason(error)}") from error
     except (OSError, HTTPError) as error:
         unreachable = error
     try:
         with _cache_only(unreachable is not None):
-            return datasets.load_dataset(hub.path, hub.config, revision=hub.revision, split=split)
+            return datasets.load_dataset(path, config, revision=revision, split=split)
     except (ConnectionError, HTTPError) as error:
         raise DataError(
-            f"{hub.path}: not in the local cache, and the Hugging Face hub could not be reached "
+            f"{path}: not in the local cache, and the Hugging Face hub could not be reached "
             f"({reason(unreachable or error)}); try again with a network, or read files: "
             "data.source=directory data.root=<a glue_data folder>"
         ) from error
     except (datasets.exceptions.DatasetNotFoundError, ValueError) as error:
-        raise DataError(f"{hub.path}: {reason(error)}") from error
+        raise DataError(f"{path}: {reason(error)}") from error
 
 
 @contextmanager

@@ -25,7 +25,7 @@ class PreparedSplit:
     def __init__(self, paths: Path | Sequence[Path], pad_token_id: int) -> None:
         files = [paths] if isinstance(paths, Path) else paths
         self.dataset = datasets.concatenate_datasets([_open(path) for path in files])
-        self._pad_token_id = pad_token_id
+        self.pad_token_id = pad_token_id
         data = self.dataset.data
         self._inputs = {n: _Lists(data.column(n)) for n in _INPUTS if n in data.column_names}
 
@@ -62,7 +62,11 @@ class PreparedSplit:
     def batch(self, rows: Sequence[int] | NDArray[np.int64]) -> dict[str, Tensor]:
         """Return the padded inputs of some rows."""
         columns = {name: lists.take(rows) for name, lists in self._inputs.items()}
-        return collate(columns, self._pad_token_id)
+        return collate(columns, self.pad_token_id)
+
+    def tokens(self, rows: Sequence[int] | NDArray[np.int64]) -> list[NDArray[np.integer]]:
+        """Return the token ids of some rows, each as long as it is."""
+        return self._inputs["input_ids"].take(rows)
 
     def gold(self, rows: Sequence[int] | NDArray[np.int64]) -> Tensor:
         """Return the gold labels of some rows, float32, NaN where unknown."""

@@ -15,6 +15,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from mtkd.layers.dropout import dropout as fast_dropout
+from mtkd.layers.noting import note
 from mtkd.layers.unpadded import attend_within_rows
 
 _NAME = "mtkd"
@@ -66,6 +67,7 @@ def attention(
         `cu_seq_lens_q` and `max_length_q` where rows stand one after another; see `run_unpadded`.
     Returns: (batch, tokens, heads, size), and None for the weights.
     """
+    note(query, key, value)
     if options.get("cu_seq_lens_q") is not None:
         offsets, longest = options["cu_seq_lens_q"], options["max_length_q"]
         mixed = attend_within_rows(query, key, value, offsets, longest, dropout, scaling)

@@ -41,3 +41,17 @@ def expect_temperature(temperature: float) -> None:
     """
     if not temperature > 0:
         raise ValueError(f"temperature: expected a number above 0, got {temperature}")
+
+
+def expect_states(name: str, states: Tensor, like: Tensor | None = None) -> None:
+    """Refuse hidden states that are not (positions, width), or not of the shape of others.
+
+    Raises: ShapeError.
+    """
+    if states.dim() != 2:
+        raise ShapeError(
+            f"{name}: expected hidden states (positions, width), got {tuple(states.shape)}; take "
+            "the real tokens out of a batch first"
+        )
+    if like is not None:
+        expect_shape(name, states, tuple(like.shape), f"states {tuple(like.shape)}")

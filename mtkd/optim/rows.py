@@ -176,10 +176,12 @@ class DeferredRows:
             self.settle()
 
 
-def defer_rows(encoder: PreTrainedModel, optimizer: torch.optim.Optimizer) -> DeferredRows | None:
+def defer_rows(
+    encoder: PreTrainedModel, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> DeferredRows | None:
     """Defer the rows of the encoder's word embeddings, or return None where that cannot be.
 
-    It takes Adamax, and one plain table that is trained and that nothing else in the encoder reads.
+    It takes Adamax, and one plain table that is trained and that nothing else in the model reads.
     """
     embedding = encoder.get_input_embeddings()
     if type(embedding) is not nn.Embedding or not isinstance(optimizer, DecoupledAdamax):
@@ -188,7 +190,7 @@ def defer_rows(encoder: PreTrainedModel, optimizer: torch.optim.Optimizer) -> De
         return None
     readers = [
         module
-        for module in encoder.modules()
+        for module in model.modules()
         if any(parameter is embedding.weight for parameter in module.parameters(recurse=False))
     ]
     return DeferredRows(optimizer, embedding) if readers == [embedding] else None

@@ -36,9 +36,9 @@ from mtkd.pipeline.cache import fetch, share
 from mtkd.pipeline.conditions import Needs
 from mtkd.pipeline.disk import disk_errors_explained
 from mtkd.pipeline.processes import Processes
-from mtkd.pipeline.status import Status, inputs_of, statuses, unit_status
-from mtkd.recipe import RUN_RECIPE, GlueRecipe, load_recipe, save_recipe
-from mtkd.stages import STAGES, Run, Unit, cost_of_folds
+from mtkd.pipeline.status import Status, inputs_of, stages_until, statuses, unit_status
+from mtkd.recipe import RUN_RECIPE, CompressRecipe, Recipe, load_recipe, save_recipe
+from mtkd.stages import AnyRun, Run, Unit, cost_of_folds, plan_compress, stages_of
 from mtkd.task import plan_tasks
 
 # in a run directory beside what is the run's; a killed process leaves the last two
@@ -48,12 +48,11 @@ _DEAR = 600.0  # seconds that a stage may cost to redo without --rerun
 log = logging.getLogger(__name__)
 
 
-def open_run(recipe: GlueRecipe, folder: Path) -> Run:
+def open_run(recipe: Recipe, folder: Path) -> AnyRun:
     """Return the run of a recipe in a directory, which need not exist.
 
     Raises: RunDirError: when the directory is another recipe's. RecipeError: tasks do not fit.
     """
-    planned, tasks = plan_tasks(recipe)
     if (folder / RUN_RECIPE).is_file():
         before = load_recipe(str(folder))
         if (before.name, before.kind) != (recipe.name, recipe.kind):
@@ -64,13 +63,21 @@ def open_run(recipe: GlueRecipe, folder: Path) -> Run:
     elif folder.exists() and (not folder.is_dir() or _content(folder)):
         raise RunDirError(f"{folder}: is not empty and not a run directory; choose another with "
                           "--run-dir")  # fmt: skip
+    if isinstance(recipe, CompressRecipe):
+        return plan_compress(recipe, folder)
+    planned, tasks = plan_tasks(recipe)
     return Run(planned, tasks, folder)
 
 
 def carry_out(
-    run: Run, recipe: GlueRecipe, last: str, *, rerun: bool = False, cache: Path | None = None
+    run: AnyRun,
+    recipe: Recipe,
+    last: str | None,
+    *,
+    rerun: bool = False,
+    cache: Path | None = None,
 ) -> None:
-    """Bring every stage up to `last` up to date, making only what is missing or stale.
+    """Bring every stage up to `last`, or all, up to date, making only what is missing or stale.
 
     Args: recipe: as the user gave it, to be kept in the run directory. rerun: redo what is stale
         even if it is dear. cache: directory that shares finished artefacts between runs.
@@ -78,23 +85,23 @@ def carry_out(
         was written; what costs more than 10 minutes is stale, without `rerun`.
     """
     processes = Processes()
+    stages, wanted = stages_of(run), stages_until(run, last)
     with (
         disk_errors_explained(run.folder),
         held(run.folder) if processes.main else contextlib.nullcontext(),
         remembering(run.folder, keep=processes.main),
     ):
-        wanted = list(STAGES)[: list(STAGES).index(last) + 1]
         found = statuses(run)
         maker = _Maker(run, cache, processes, math.inf if rerun else _DEAR)
         for stage in wanted:
             maker.refuse_dear(stage, [s for s in found[stage] if not s.behind])
         taught = "teach" not in wanted or all(s.state == "done" for s in found["teach"])
-        if processes.main and not taught and (cost := cost_of_folds(run)):
+        if processes.main and not taught and isinstance(run, Run) and (cost := cost_of_folds(run)):
             log.info(cost)
         with _recipe_kept(recipe, maker):
             for stage in wanted:
                 processes.wait()  # the stage before is on disk, for all processes to look at
-                units = STAGES[stage](run)
+                units = stages[stage](run)
                 maker.refuse_dear(stage, [unit_status(run, unit) for unit in units])
                 for unit in units:
                     maker.bring_up_to_date(unit)
@@ -103,7 +110,7 @@ def carry_out(
 
 
 @contextlib.contextmanager
-def _recipe_kept(recipe: GlueRecipe, maker: _Maker) -> Iterator[None]:
+def _recipe_kept(recipe: Recipe, maker: _Maker) -> Iterator[None]:
     """Keep the recipe in the run directory, but the one before where nothing came of this one."""
     folder, main = maker.run.folder, maker.processes.main
     path = folder / RUN_RECIPE
@@ -131,7 +138,7 @@ class _Maker:
     prepared rows, or begun and left to be gone on with.
     """
 
-    def __init__(self, run: Run, cache: Path | None, processes: Processes, dear: float) -> None:
+    def __init__(self, run: AnyRun, cache: Path | None, processes: Processes, dear: float) -> None:
         self.run, self.cache, self.processes, self.dear = run, cache, processes, dear
         self.has_made = False
         self._needs = Needs(run.folder)
@@ -196,7 +203,7 @@ class _Maker:
         processes.wait()
         if finished is None:
             manifest = self._build(unit, attempt, manifest)
-        self.has_made |= unit.stage != next(iter(STAGES))
+        self.has_made |= unit.stage != next(iter(stages_of(run)))
         if not processes.main:
             return
         for name in unit.scratch:
@@ -243,7 +250,7 @@ class _Maker:
         return manifest
 
 
-def _check_needs(run: Run, unit: Unit) -> None:
+def _check_needs(run: AnyRun, unit: Unit) -> None:
     """See that what the artefact is made from is what was written, byte for byte."""
     for need in unit.needs:
         if (manifest := read_manifest(run.folder / need)) is not None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mtkd.artifacts import damage, read_manifest, remembered_sha256, remembering
-from mtkd.errors import RunDirError
-from mtkd.stages import STAGES, Run, Unit
+from mtkd.errors import RecipeError, RunDirError
+from mtkd.stages import AnyRun, Unit, stages_of
 
 State = Literal["done", "missing", "stale", "damaged"]
 _ARTEFACT = "artefact "  # before the place of an artefact, among what another is made from
@@ -33,7 +33,7 @@ class Status:
     behind: bool = False
 
 
-def unit_status(run: Run, unit: Unit) -> Status:
+def unit_status(run: AnyRun, unit: Unit) -> Status:
     """Return whether an artefact is there, whole, and made from what the recipe says today.
 
     Files of known size, time and inode are not read again here, but before they are used.
@@ -57,7 +57,7 @@ def unit_status(run: Run, unit: Unit) -> Status:
     return Status(unit, "done", seconds=manifest.seconds)
 
 
-def _stopped(run: Run, unit: Unit) -> str:
+def _stopped(run: AnyRun, unit: Unit) -> str:
     """Return how far a training came that was stopped, or is under way; nothing without a save."""
     staged = run.folder / PARTIAL / unit.place
     try:
@@ -70,12 +70,12 @@ def _stopped(run: Run, unit: Unit) -> str:
     return f"saved after {step} steps" + (f", for other settings: {other[0]}" if other else "")
 
 
-def statuses(run: Run) -> dict[str, list[Status]]:
+def statuses(run: AnyRun) -> dict[str, list[Status]]:
     """Return every stage's artefacts; what is made from a stale or missing one is stale too."""
     behind: set[str] = set()
     found: dict[str, list[Status]] = {}
     with remembering(run.folder):
-        for stage, units in STAGES.items():
+        for stage, units in stages_of(run).items():
             found[stage] = []
             for unit in units(run):
                 status = unit_status(run, unit)
@@ -88,7 +88,7 @@ def statuses(run: Run) -> dict[str, list[Status]]:
     return found
 
 
-def forecast(run: Run, last: str) -> tuple[list[str], list[list[str]]]:
+def forecast(run: AnyRun, last: str | None) -> tuple[list[str], list[list[str]]]:
     """Return a table of what would be made up to `last`: state, rows, updates, disk and time.
 
     Time is what the artefact took before, or for trainings the updates at the pace of the run's
@@ -99,10 +99,25 @@ def forecast(run: Run, last: str) -> tuple[list[str], list[list[str]]]:
     header = ["stage", "artefact", "state", "rows", "steps", "disk MB", "minutes"]
     table = [
         [stage, status.unit.place, status.state, *_costs(status, pace)]
-        for stage in list(STAGES)[: list(STAGES).index(last) + 1]
+        for stage in stages_until(run, last)
         for status in found[stage]
     ]
     return header, table
+
+
+def stages_until(run: AnyRun, last: str | None) -> list[str]:
+    """Return a run's stages up to `last`; None for all.
+
+    Raises: RecipeError: such a recipe has no such stage.
+    """
+    stages = list(stages_of(run))
+    if last is None:
+        return stages
+    if last not in stages:
+        raise RecipeError(f"{run.recipe.name}: a {run.recipe.kind} recipe has no stage {last}; it "
+                          f"has {', '.join(stages)}: mtkd run carries all of them out"
+                          )  # fmt: skip
+    return stages[: stages.index(last) + 1]
 
 
 def _costs(status: Status, pace: float | None) -> list[str]:
@@ -120,7 +135,7 @@ def _costs(status: Status, pace: float | None) -> list[str]:
     ]
 
 
-def inputs_of(run: Run, unit: Unit) -> dict[str, Any]:
+def inputs_of(run: AnyRun, unit: Unit) -> dict[str, Any]:
     """Return all that goes into an artefact, as its manifest keeps it."""
     inputs = {"code version": unit.version, **unit.settings}
     for need in unit.needs:
@@ -166,7 +181,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _seconds_per_step(run: Run, found: dict[str, list[Status]]) -> float | None:
+def _seconds_per_step(run: AnyRun, found: dict[str, list[Status]]) -> float | None:
     seconds = steps = 0.0
     for status in (status for parts in found.values() for status in parts):
         manifest = read_manifest(run.folder / status.unit.place)

@@ -1,6 +1,15 @@
 """Recipes: their schema, how they are loaded, and the seeds that follow from theirs."""
 
-from mtkd.recipe.load import RUN_RECIPE, load_recipe, recipe_names, save_recipe
+from mtkd.recipe.compress import CompressRecipe, CorpusSettings, SmallerEncoder
+from mtkd.recipe.encoder_losses import EncoderLosses
+from mtkd.recipe.load import (
+    RUN_RECIPE,
+    Recipe,
+    load_glue_recipe,
+    load_recipe,
+    recipe_names,
+    save_recipe,
+)
 from mtkd.recipe.schema import (
     Candidate,
     DataSettings,
@@ -18,11 +27,16 @@ from mtkd.recipe.training import Sampling, TrainingOverrides, TrainingSettings, 
 __all__ = [
     "RUN_RECIPE",
     "Candidate",
+    "CompressRecipe",
+    "CorpusSettings",
     "DataSettings",
+    "EncoderLosses",
     "EncoderSettings",
     "GlueRecipe",
     "HeadSettings",
+    "Recipe",
     "Sampling",
+    "SmallerEncoder",
     "SoftLabels",
     "Student",
     "Teachers",
@@ -30,6 +44,7 @@ __all__ = [
     "TrainingSettings",
     "Unlabelled",
     "derive_seed",
+    "load_glue_recipe",
     "load_recipe",
     "recipe_names",
     "save_recipe",

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from mtkd.artifacts import write_file
 from mtkd.errors import RecipeError, did_you_mean
+from mtkd.recipe.compress import CompressRecipe
 from mtkd.recipe.faults import format_faults
 from mtkd.recipe.references import ReferenceFault, resolve
 from mtkd.recipe.schema import GlueRecipe
@@ -21,7 +22,8 @@ from mtkd.recipe.yaml_file import YamlFault, parse_value, read_yaml
 from mtkd.shown import is_plain, printable, reason, shown
 
 RUN_RECIPE = "recipe.yaml"  # in a run directory: the recipe with its overrides applied
-_SCHEMAS = {"glue": GlueRecipe}
+Recipe = GlueRecipe | CompressRecipe
+_SCHEMAS: dict[str, type[Recipe]] = {"glue": GlueRecipe, "compress": CompressRecipe}
 _LONGEST_KEY = 200  # characters of an override's key
 
 
@@ -32,7 +34,7 @@ def recipe_names() -> list[str]:
     )
 
 
-def load_recipe(source: str, overrides: Sequence[str] = ()) -> GlueRecipe:
+def load_recipe(source: str, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe and apply overrides.
 
     Args: source: a built-in name, a path to a YAML file, or a run directory.
@@ -67,7 +69,19 @@ def load_recipe(source: str, overrides: Sequence[str] = ()) -> GlueRecipe:
     return recipe
 
 
-def save_recipe(recipe: GlueRecipe, folder: Path) -> None:
+def load_glue_recipe(source: str, overrides: Sequence[str] = ()) -> GlueRecipe:
+    """Read a recipe of tasks and apply overrides.
+
+    Raises: RecipeError: as `load_recipe`, and where it is of another kind.
+    """
+    recipe = load_recipe(source, overrides)
+    if not isinstance(recipe, GlueRecipe):
+        raise RecipeError(f"{source}: kind: expected glue, found {recipe.kind}: this is for a "
+                          "pipeline on tasks")  # fmt: skip
+    return recipe
+
+
+def save_recipe(recipe: Recipe, folder: Path) -> None:
     """Write the recipe, overrides included, to `folder`/recipe.yaml; whole or not at all."""
     text = OmegaConf.to_yaml(OmegaConf.create(recipe.model_dump(mode="json", exclude_unset=True)))
     write_file(folder / RUN_RECIPE, text.encode())

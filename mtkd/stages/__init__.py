@@ -1,15 +1,39 @@
-"""The stages of a `glue` pipeline: one file each, each giving its artefacts for a run."""
+"""The stages of pipelines: one file each, each giving its artefacts for a run."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
-from mtkd.stages import distill, evaluate, prepare, refine, select, soften, submit, teach
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mtkd.stages import (
+    compress,
+    distill,
+    evaluate,
+    prepare,
+    refine,
+    select,
+    soften,
+    submit,
+    teach,
+)
+from mtkd.stages.compress import CompressRun, plan_compress
 from mtkd.stages.teach import cost_of_folds
 from mtkd.stages.unit import Run, Unit
+
+AnyRun = Run | CompressRun
 
 STAGES: dict[str, Callable[[Run], list[Unit]]] = {
     module.STAGE: module.units
     for module in (prepare, refine, select, teach, soften, distill, evaluate, submit)
 }
-"""Stages in their order; a stage's units can be listed once the stages before it are done."""
+"""Stages of a `glue` pipeline in their order; a stage's units can be listed once the stages before
+it are done."""
 
-__all__ = ["STAGES", "Run", "Unit", "cost_of_folds"]
+
+def stages_of(run: AnyRun) -> Mapping[str, Callable[[Any], list[Unit]]]:
+    """Return the stages of a run, in their order, by its recipe's kind."""
+    return STAGES if isinstance(run, Run) else compress.STAGES
+
+
+__all__ = ["STAGES", "AnyRun", "CompressRun", "Run", "Unit", "cost_of_folds",
+           "plan_compress", "stages_of"]  # fmt: skip

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from mtkd.artifacts import publish, remove
 from mtkd.checkpoint import load_tensors, load_weights, save_tensors
-from mtkd.model import MultiTaskModel
 from mtkd.sharding import whole
+from mtkd.training.goal import Trained
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -32,7 +32,7 @@ class BestWeights:
         self._accelerator = accelerator
         self._kept = kept
 
-    def keep(self, name: str, model: MultiTaskModel, epoch: int) -> None:
+    def keep(self, name: str, model: Trained, epoch: int) -> None:
         """Write the model's weights under `name`. All processes call this."""
         main = self._accelerator.is_main_process
         weights = whole(model.state_dict(), keep=main)
@@ -58,7 +58,7 @@ class BestWeights:
             for path in set(self._folder.iterdir()) - wanted:
                 remove(path)
 
-    def load_into(self, model: MultiTaskModel, name: str = MEAN) -> None:
+    def load_into(self, model: Trained, name: str = MEAN) -> None:
         """Put the weights kept under `name` into the model.
 
         The main process has to be done with `keep`; waiting for it is the caller's affair, who

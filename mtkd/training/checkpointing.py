@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from mtkd.errors import EncoderError
-from mtkd.model import MultiTaskModel
+from mtkd.training.goal import Trained
 
 
-def can_checkpoint(model: MultiTaskModel) -> bool:
+def can_checkpoint(model: Trained) -> bool:
     """Return whether the encoder's layers can be run again."""
     return bool(model.encoder.supports_gradient_checkpointing)
 
 
-def set_checkpointing(model: MultiTaskModel, on: bool) -> None:
+def set_checkpointing(model: Trained, on: bool) -> None:
     """Turn checkpointing on or off; dropout's random numbers are repeated, so results stay.
 
     Raises: EncoderError: the encoder has no layers that can be run again.

@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING, Literal
 
 from mtkd.errors import RecipeError
-from mtkd.model import MultiTaskModel
+from mtkd.training.goal import Trained
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def compile_encoder(
-    model: MultiTaskModel,
+    model: Trained,
     choice: Literal["auto", "on", "off"],
     steps: int,
     device: torch.device,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from mtkd.training.batch import Batch, make_batch
-from mtkd.training.task import TrainingTask
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -17,28 +15,37 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
-    """What this process runs at once. share: by which the sum of the rows' losses is multiplied."""
+    """What this process runs at once.
 
-    batch: Batch
+    batch: rows as tensors, on the device, as the goal of the training makes them. share: by which
+    the sum of the rows' losses is multiplied.
+    """
+
+    batch: Any
     share: float
 
 
 def cut_to_pieces(
-    task: TrainingTask, rows: NDArray[np.int64], accumulation: int, accelerator: Accelerator
+    rows: NDArray[np.int64],
+    accumulation: int,
+    accelerator: Accelerator,
+    make: Callable[[NDArray[np.int64]], Any],
+    groups: NDArray[np.int64] | None = None,
 ) -> list[Piece]:
-    """Return this process's part of a batch, in at most `accumulation` pieces, on its device.
+    """Return this process's part of a batch, in at most `accumulation` pieces.
 
-    Every row weighs the same and no group of a ranked task is torn, so neither the number of
-    pieces nor that of processes changes the gradient.
+    Every row weighs the same and no group is torn, so neither the number of pieces nor that of
+    processes changes the gradient.
+
+    Args: make: rows as tensors. groups: as for `cut`.
     """
-    groups = task.rows.groups if task.ranked else None
     pieces = []
     for part in cut(rows, accumulation, groups):
         if len(part) == 0:
             continue
         mine = cut(part, accelerator.num_processes, groups)[accelerator.process_index]
         idle = len(mine) == 0  # fewer rows than processes: take part in the reduction with nothing
-        batch = make_batch(task, part[:1] if idle else mine).to(accelerator.device)
+        batch = make(part[:1] if idle else mine)
         # processes' gradients are averaged, hence their number
         pieces.append(Piece(batch, 0.0 if idle else accelerator.num_processes / len(rows)))
     return pieces

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from mtkd.artifacts import flush_all, write_file
 from mtkd.errors import Diverged, RunDirError
 from mtkd.progress import progress_bar
-from mtkd.training.task import TrainingTask
+from mtkd.training.goal import Source
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -37,7 +37,7 @@ class Journal:
         self,
         path: Path,
         title: str,
-        tasks: Mapping[str, TrainingTask],
+        tasks: Mapping[str, Source],
         trackers: bool,
         accelerator: Accelerator,
     ) -> None:
@@ -46,7 +46,7 @@ class Journal:
         self._tasks = tasks
         self._trackers = trackers
         self._accelerator = accelerator
-        self._pending: list[tuple[dict[str, Any], NDArray[Any], Tensor, Tensor]] = []
+        self._pending: list[tuple[dict[str, Any], NDArray[Any], dict[str, Tensor]]] = []
         self._smooth: dict[str, float] = {}
         self._bar: tqdm | None = None
         self._size, self._digest = 0, hashlib.sha256()  # of what is written
@@ -75,10 +75,19 @@ class Journal:
                 tracker.finish()
 
     def record(
-        self, line: dict[str, Any], rows: NDArray[Any], loss: Tensor, gradient_norm: Tensor
+        self,
+        line: dict[str, Any],
+        rows: NDArray[Any],
+        loss: Tensor,
+        gradient_norm: Tensor,
+        terms: Mapping[str, Tensor],
     ) -> None:
-        """Note one update: `line` has at least step, epoch, task; the tensors are read later."""
-        self._pending.append((line, rows, loss, gradient_norm))
+        """Note one update; the tensors are read later.
+
+        Args: line: has at least step, epoch, task. terms: what the loss is the sum of, by name.
+        """
+        numbers = {"loss": loss, "gradient_norm": gradient_norm, **terms}
+        self._pending.append((line, rows, numbers))
         assert self._bar is not None
         self._bar.update()
 
@@ -90,16 +99,17 @@ class Journal:
         if not self._pending:
             return
         pending, self._pending = self._pending, []
-        numbers = torch.stack([torch.stack([p[2].float(), p[3].float()]) for p in pending])
-        values = self._accelerator.reduce(numbers, "mean").tolist()
+        numbers = torch.stack([tensor.float() for _, _, own in pending for tensor in own.values()])
+        values = iter(self._accelerator.reduce(numbers, "mean").tolist())
         lines: list[dict[str, Any]] = []
-        for (line, rows, _, _), (loss, norm) in zip(pending, values, strict=True):
-            if not (math.isfinite(loss) and math.isfinite(norm)):
+        for line, rows, own in pending:
+            found = {name: next(values) for name in own}
+            if not (math.isfinite(found["loss"]) and math.isfinite(found["gradient_norm"])):
                 self._write(lines)  # what led there
-                self._refuse(line, rows, loss, norm)
-            lines.append({**line, "loss": round(loss, 6), "gradient_norm": round(norm, 6)})
-            before = self._smooth.get(line["task"], loss)
-            self._smooth[line["task"]] = _SMOOTHING * before + (1 - _SMOOTHING) * loss
+                self._refuse(line, rows, found)
+            lines.append(line | {name: round(value, 6) for name, value in found.items()})
+            for name in _shown(found):
+                self._smoothen(line["task"] if name == "loss" else name, found[name])
         self._write(lines)
         assert self._bar is not None
         shown = " ".join(f"{task} {loss:.3f}" for task, loss in sorted(self._smooth.items()))
@@ -129,11 +139,17 @@ class Journal:
             for line in lines:
                 self._accelerator.log(_flat(line), step=line["step"])
 
-    def _refuse(self, line: dict[str, Any], rows: NDArray[Any], loss: float, norm: float) -> None:
+    def _smoothen(self, name: str, value: float) -> None:
+        before = self._smooth.get(name, value)
+        self._smooth[name] = _SMOOTHING * before + (1 - _SMOOTHING) * value
+
+    def _refuse(self, line: dict[str, Any], rows: NDArray[Any], found: dict[str, float]) -> None:
         guids = self._tasks[line["task"]].rows.guids
         names = ", ".join(guids[row] for row in rows)
+        terms = "".join(f", {name} {found[name]}" for name in _shown(found) if name != "loss")
         raise Diverged(
-            f"{self._title}: loss {loss}, gradient norm {norm} at step {line['step']}, task "
+            f"{self._title}: loss {found['loss']}{terms}, gradient norm {found['gradient_norm']} "
+            f"at step {line['step']}, task "
             f"{line['task']}, on {len(rows)} rows: {names}. Nothing after the last save is kept; "
             "lower training.learning_rate, or set training.precision=fp32, and run again"
         )
@@ -153,6 +169,11 @@ def _as_saved(path: Path, step: int, saved: Mapping[str, Any]) -> bytes:
         raise RunDirError(f"{path}: not as it was when step {step} was saved ({found}); delete "
                           f"{path.parent} to begin it anew")  # fmt: skip
     return kept
+
+
+def _shown(found: Mapping[str, float]) -> list[str]:
+    """Return the terms of the loss, or "loss" where it is of one."""
+    return sorted(set(found) - {"loss", "gradient_norm"}) or ["loss"]
 
 
 def _flat(line: Mapping[str, Any]) -> dict[str, float]:

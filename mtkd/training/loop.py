@@ -7,7 +7,7 @@ import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -16,21 +16,18 @@ from torch import Tensor, nn
 
 from mtkd.batching import ahead, count_steps, epoch_order
 from mtkd.errors import Interrupted
-from mtkd.model import MultiTaskModel
 from mtkd.optim import build_optimizer, clip_gradients, defer_rows, set_learning_rates
 from mtkd.recipe import TrainingSettings, derive_seed
 from mtkd.sharding import gathered, is_sharded, take_back, to_train, update_together
-from mtkd.training.batch import make_batch
 from mtkd.training.best import BestWeights
 from mtkd.training.compiled import compile_encoder
-from mtkd.training.cut import Piece, cut_to_pieces
+from mtkd.training.cut import Piece
+from mtkd.training.goal import Goal, Source, Trained
 from mtkd.training.journal import Journal
 from mtkd.training.memory import asked_of_memory, plan_memory, recorded_plan
-from mtkd.training.objective import Objective
 from mtkd.training.progress import Evaluation, Progress, end_epoch
 from mtkd.training.signals import StopRequests
 from mtkd.training.state import SavedState, anywhere
-from mtkd.training.task import TrainingTask
 from mtkd.training.watch import check_heads, check_weights, head_prints
 
 if TYPE_CHECKING:
@@ -38,20 +35,23 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+S = TypeVar("S", bound=Source)
+M = TypeVar("M", bound=Trained)
+
 
 def train(
-    model: MultiTaskModel,
-    tasks: Sequence[TrainingTask],
+    model: M,
+    sources: Sequence[S],
     settings: TrainingSettings,
-    objective: Objective,
+    goal: Goal[S],
     accelerator: Accelerator,
     *,
     seed: int,
     folder: Path,
-    evaluate: Callable[[MultiTaskModel], Evaluation],
+    evaluate: Callable[[M], Evaluation],
     title: str,
 ) -> Progress:
-    """Train `model` in place on all tasks at once; it ends with the weights to be kept.
+    """Train `model` in place, on all tasks at once; it ends with the weights to be kept.
 
     The state is saved in `folder` as `save_every` says and at SIGINT or SIGTERM. Called again with
     the same arguments it goes on from there and ends with the same weights, since the order of
@@ -63,15 +63,15 @@ def train(
         RecipeError: every task weighs 0, or memory does not suffice. Interrupted: after a signal,
         once saved.
     """
-    by_name = {t.task.name: t for t in sorted(tasks, key=lambda t: t.task.name)}
-    lengths = {name: t.rows.lengths[t.places] for name, t in by_name.items()}
-    groups = {name: t.rows.groups[t.places] for name, t in by_name.items() if t.ranked}
+    by_name = {source.name: source for source in sorted(sources, key=lambda source: source.name)}
+    lengths = {name: s.rows.lengths[s.places] for name, s in by_name.items()}
+    groups = {name: s.rows.groups[s.places] for name, s in by_name.items() if s.ranked}
     check_weights(list(by_name), settings, title)
 
     trained = to_train(model, accelerator)
     optimizer = build_optimizer(trained, settings)
     alone_on_cpu = accelerator.device.type == "cpu" and accelerator.num_processes == 1
-    deferred = defer_rows(trained.encoder, optimizer) if alone_on_cpu else None
+    deferred = defer_rows(trained.encoder, trained, optimizer) if alone_on_cpu else None
     parallel, optimizer = accelerator.prepare(trained, optimizer)
     update_together(optimizer)
     # Only now: prepare would move the optimiser's step counters to the GPU, one wait each a step.
@@ -87,11 +87,10 @@ def train(
     else:
         progress.heads = head_prints(trained)
 
-    def forward(task: TrainingTask, rows: NDArray[np.int64]) -> Tensor:
-        batch = make_batch(task, rows).to(accelerator.device)
-        logits = trained(task.task.name, **batch.inputs)  # past `parallel`: nothing is reduced
-        share = objective.soft_share(0, steps)
-        return objective.row_losses(task, batch.targets, logits, share).mean()
+    def forward(source: S, rows: NDArray[np.int64]) -> Tensor:
+        piece = goal.whole(source, rows, accelerator)
+        # past `parallel`: nothing is reduced
+        return goal.loss(trained, source, piece, 1.0, 0.0, accelerator)[0]
 
     with (
         _without_padding(trained, settings),
@@ -136,11 +135,12 @@ def train(
             raise Interrupted(f"{title}: saved at step {progress.step} of {steps}")
 
     def share_out(
-        item: tuple[str, NDArray[np.int64]],
+        item: tuple[int, tuple[str, NDArray[np.int64]]],
     ) -> tuple[str, NDArray[np.int64], list[Piece]]:
-        name, numbers = item
-        rows = by_name[name].places[numbers]
-        return name, rows, cut_to_pieces(by_name[name], rows, settings.accumulation, accelerator)
+        step, (name, numbers) = item
+        source = by_name[name]
+        rows = source.places[numbers]
+        return name, rows, goal.pieces(source, rows, step, settings.accumulation, accelerator)
 
     with (
         _without_padding(trained, settings),
@@ -151,26 +151,19 @@ def train(
         while not progress.is_finished(settings):
             order = epoch_order(lengths, settings, seed, progress.epoch, groups)
             trained.train()
-            for name, rows, pieces in ahead(share_out, order[progress.position :]):
+            left = enumerate(order[progress.position :], progress.step)
+            for name, rows, pieces in ahead(share_out, left):
                 rate = set_learning_rates(optimizer, progress.step, steps, settings)
                 torch.manual_seed(
                     derive_seed(seed, "dropout", progress.step, accelerator.process_index)
                 )
-                loss, norm = _update(
-                    parallel,
-                    optimizer,
-                    by_name[name],
-                    pieces,
-                    settings,
-                    objective,
-                    objective.soft_share(progress.step, steps),
-                    accelerator,
-                )
+                loss, terms, norm = _update(parallel, optimizer, by_name[name], pieces, settings,
+                                            goal, progress.step / steps, accelerator)  # fmt: skip
                 progress.step += 1
                 progress.position += 1
                 progress.updates[name] = progress.updates.get(name, 0) + 1
                 line = {"step": progress.step, "epoch": progress.epoch, "task": name, "lr": rate}
-                journal.record(line, rows, loss, norm)
+                journal.record(line, rows, loss, norm, terms)
                 looked = progress.step % settings.log_every == 0
                 if looked:
                     journal.flush()
@@ -206,34 +199,37 @@ def train(
 def _update(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    task: TrainingTask,
+    source: S,
     pieces: Sequence[Piece],
     settings: TrainingSettings,
-    objective: Objective,
-    soft_share: float,
+    goal: Goal[S],
+    done: float,
     accelerator: Accelerator,
-) -> tuple[Tensor, Tensor]:
-    """Take one step on one batch; return its mean loss and the gradient's norm before clipping."""
-    weight = settings.task_weights.get(task.task.name, 1.0)
+) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    """Take one step on one batch.
+
+    Returns: its loss; what that is the sum of, by name; the gradient's norm before clipping.
+    """
+    weight = settings.task_weights.get(source.name, 1.0)
     total = torch.zeros((), device=accelerator.device)
+    terms: dict[str, Tensor] = {}
     for number, piece in enumerate(pieces):
         last = number == len(pieces) - 1
         # sharded, a gradient that waits would be whole on every process
         apart = not (last or is_sharded(model))
         with accelerator.no_sync(model) if apart else contextlib.nullcontext():
-            with accelerator.autocast():  # which no wrapper of a sharded model does
-                logits = model(task.task.name, **piece.batch.inputs)
-            losses = objective.row_losses(task, piece.batch.targets, logits, soft_share)
-            loss = losses.sum() * (weight * piece.share)
+            loss, parts = goal.loss(model, source, piece, weight, done, accelerator)
             accelerator.backward(loss)
         total += loss.detach()
+        for name, part in parts.items():
+            terms[name] = terms.get(name, 0.0) + part.detach()
     norm = clip_gradients(model.parameters(), settings.clip_norm)
     optimizer.step()
     optimizer.zero_grad()
-    return total, gathered(torch.as_tensor(norm).detach())
+    return total, terms, gathered(torch.as_tensor(norm).detach())
 
 
 def _without_padding(
-    model: MultiTaskModel, settings: TrainingSettings
+    model: Trained, settings: TrainingSettings
 ) -> contextlib.AbstractContextManager[None]:
     return model.without_padding() if settings.unpad else contextlib.nullcontext()

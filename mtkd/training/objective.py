@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from mtkd.losses import (
     NO_LABEL,
@@ -15,8 +18,12 @@ from mtkd.losses import (
     soft_cross_entropy,
     squared_error,
 )
-from mtkd.training.batch import Targets
+from mtkd.training.batch import Batch, Targets, make_batch
+from mtkd.training.cut import Piece, cut_to_pieces
 from mtkd.training.task import TrainingTask
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,9 +38,35 @@ class Objective:
     anneal: bool = False
     temperature: float = 1.0
 
-    def soft_share(self, step: int, steps: int) -> float:
-        """Return the share of the soft loss at update `step` (from 0) of `steps`."""
-        return 1.0 - step / steps if self.anneal else self.distill_weight
+    def pieces(
+        self, task: TrainingTask, rows: NDArray[np.int64], step: int, parts: int,
+        accelerator: Accelerator,
+    ) -> list[Piece]:  # fmt: skip
+        """Return this process's part of a batch, which is the same whatever the step."""
+        groups = task.rows.groups if task.ranked else None
+
+        def make(part: NDArray[np.int64]) -> Batch:
+            return make_batch(task, part).to(accelerator.device)
+
+        return cut_to_pieces(rows, parts, accelerator, make, groups)
+
+    def whole(self, task: TrainingTask, rows: NDArray[np.int64], accelerator: Accelerator) -> Piece:
+        """Return some rows in one piece, whose loss is their mean."""
+        return Piece(make_batch(task, rows).to(accelerator.device), 1 / len(rows))
+
+    def loss(
+        self, model: nn.Module, task: TrainingTask, piece: Piece, weight: float, done: float,
+        accelerator: Accelerator,
+    ) -> tuple[Tensor, dict[str, Tensor]]:  # fmt: skip
+        """Return a piece's part of the batch's mean loss."""
+        with accelerator.autocast():  # which no wrapper of a sharded model does
+            logits = model(task.name, **piece.batch.inputs)
+        losses = self.row_losses(task, piece.batch.targets, logits, self.soft_share(done))
+        return losses.sum() * (weight * piece.share), {}
+
+    def soft_share(self, done: float) -> float:
+        """Return the share of the soft loss once a share of the updates is done."""
+        return 1.0 - done if self.anneal else self.distill_weight
 
     def row_losses(
         self, task: TrainingTask, targets: Targets, logits: Tensor, share: float

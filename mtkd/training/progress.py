@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from mtkd.model import MultiTaskModel
 from mtkd.recipe import TrainingSettings
 from mtkd.training.best import MEAN, BestWeights
+from mtkd.training.goal import Trained
 from mtkd.training.journal import Journal
 
 
@@ -60,7 +60,7 @@ class Progress:
 def end_epoch(
     progress: Progress,
     evaluation: Evaluation,
-    model: MultiTaskModel,
+    model: Trained,
     settings: TrainingSettings,
     best: BestWeights,
     journal: Journal,

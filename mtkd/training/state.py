@@ -19,10 +19,10 @@ from mtkd.checkpoint import (
     save_checkpoint,
 )
 from mtkd.errors import Diverged, RunDirError
-from mtkd.model import MultiTaskModel
 from mtkd.optim import DeferredRows, check_deferred
 from mtkd.recipe.save_every import SaveInterval
 from mtkd.sharding import whole
+from mtkd.training.goal import Trained
 from mtkd.training.progress import Progress
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class SavedState:
     def __init__(
         self,
         folder: Path,
-        model: MultiTaskModel,
+        model: Trained,
         optimizer: torch.optim.Optimizer,
         deferred: DeferredRows | None,
         accelerator: Accelerator,

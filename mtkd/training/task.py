@@ -28,6 +28,11 @@ class TrainingTask:
     chosen: NDArray[np.int64] | None = None
     weights: NDArray[np.float32] | None = None
 
+    @property
+    def name(self) -> str:
+        """Return the task's name."""
+        return self.task.name
+
     @cached_property
     def places(self) -> NDArray[np.int64]:
         """Return the numbers, in `rows`, of the rows to train on."""

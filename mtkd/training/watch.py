@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from mtkd.errors import RecipeError, RunFailed
-from mtkd.model import MultiTaskModel
 from mtkd.recipe import TrainingSettings
 from mtkd.sharding import gathered, whole
+from mtkd.training.goal import Trained
 
 log = logging.getLogger(__name__)
 
@@ -32,15 +32,15 @@ def check_weights(tasks: Collection[str], settings: TrainingSettings, title: str
         )
 
 
-def head_prints(model: MultiTaskModel) -> Prints:
+def head_prints(model: Trained) -> Prints:
     """Return what tells whether a head's weights have changed; all processes call this."""
-    heads = {task: whole(dict(head.named_parameters())) for task, head in model.heads.items()}
-    return {task: {name: _sha256(t) for name, t in own.items()} for task, own in heads.items()}
+    parts = {task: whole(dict(p.named_parameters())) for task, p in model.watched.items()}
+    return {task: {name: _sha256(t) for name, t in own.items()} for task, own in parts.items()}
 
 
 def check_heads(
     before: Prints,
-    model: MultiTaskModel,
+    model: Trained,
     optimizer: torch.optim.Optimizer,
     updates: Mapping[str, int],
     settings: TrainingSettings,
@@ -79,11 +79,11 @@ def _has_moved(
     task: str,
     before: Mapping[str, str],
     now: Mapping[str, str],
-    model: MultiTaskModel,
+    model: Trained,
     optimizer: torch.optim.Optimizer,
 ) -> bool:
     moved = False
-    for name, parameter in model.heads[task].named_parameters():
+    for name, parameter in model.watched[task].named_parameters():
         momentum = optimizer.state.get(parameter, {}).get("exp_avg")
         # not in one expression with `moved`: of a sharded weight all processes have to look
         learnt = momentum is None or bool(gathered(momentum).any())

@@ -244,8 +244,8 @@ def small_bert(**options: object) -> BertModel:
 def test_only_a_plain_table_of_its_own_under_adamax_is_deferred() -> None:
     encoder = small_bert()
     adamw = build_optimizer(encoder, TrainingSettings(optimizer="adamw"))
-    assert defer_rows(encoder, adamw) is None
-    rows = defer_rows(encoder, build_optimizer(encoder, TrainingSettings()))
+    assert defer_rows(encoder, encoder, adamw) is None
+    rows = defer_rows(encoder, encoder, build_optimizer(encoder, TrainingSettings()))
     assert rows is not None
     assert encoder.get_input_embeddings().sparse
     rows.close()
@@ -253,7 +253,7 @@ def test_only_a_plain_table_of_its_own_under_adamax_is_deferred() -> None:
     tied = small_bert()
     tied.decoder = nn.Linear(8, 50, bias=False)
     tied.decoder.weight = tied.get_input_embeddings().weight
-    assert defer_rows(tied, build_optimizer(tied, TrainingSettings())) is None
+    assert defer_rows(tied, tied, build_optimizer(tied, TrainingSettings())) is None
     frozen = small_bert()
     frozen.get_input_embeddings().weight.requires_grad = False
-    assert defer_rows(frozen, build_optimizer(frozen, TrainingSettings())) is None
+    assert defer_rows(frozen, frozen, build_optimizer(frozen, TrainingSettings())) is None

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mtkd.training import Objective, TrainingTask
-from mtkd.training import cut as cut_module
+from mtkd.training import objective as objective_module
 from mtkd.training.batch import Batch
 from tests.rows import QNLI, RTE, STSB
 from tests.training.small import Small
@@ -23,13 +23,13 @@ def test_an_epoch_reads_every_chosen_row_once_and_no_other(
     rows = small.splits[task.name]  # type: ignore[attr-defined]
     chosen = np.flatnonzero(np.arange(len(rows)) % 3 == 2)  # neither the first rows nor a range
     seen: list[int] = []
-    original = cut_module.make_batch
+    original = objective_module.make_batch
 
     def noting(task: TrainingTask, places: NDArray[np.int64]) -> Batch:
         seen.extend(places.tolist())
         return original(task, places)
 
-    monkeypatch.setattr(cut_module, "make_batch", noting)
+    monkeypatch.setattr(objective_module, "make_batch", noting)
     given = TrainingTask(task, rows, ranked=task is QNLI)  # type: ignore[arg-type]
     small.fit(tmp_path, tasks=[dataclasses.replace(given, chosen=chosen)], epochs=1,
               objective=Objective(0.0))  # fmt: skip

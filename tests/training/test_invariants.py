@@ -54,13 +54,13 @@ def test_student_and_baseline_see_the_same_batches(
     small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[list[tuple[str, list[int]]]] = []
-    original = loop_module.cut_to_pieces
+    original = Objective.pieces
 
-    def cut_to_pieces(task, rows: np.ndarray, *rest):
-        seen[-1].append((task.task.name, rows.tolist()))
-        return original(task, rows, *rest)
+    def pieces(self: Objective, task, rows: np.ndarray, *rest):
+        seen[-1].append((task.name, rows.tolist()))
+        return original(self, task, rows, *rest)
 
-    monkeypatch.setattr(loop_module, "cut_to_pieces", cut_to_pieces)
+    monkeypatch.setattr(Objective, "pieces", pieces)
     for soft, weight in ((True, 0.5), (False, 0.0)):
         seen.append([])
         tasks = [small.task("rte", soft=soft), small.task("stsb")]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from mtkd.recipe import TrainingSettings
-from mtkd.training.task import TrainingTask
+from mtkd.training.goal import Source
 
 NeedOf = Callable[[TrainingSettings], float]  # bytes that a step with these settings needs
 
@@ -23,7 +23,7 @@ class Load:
     largest_group: int = 1  # 1: rows do not belong together
 
     @classmethod
-    def of(cls, task: TrainingTask) -> Load:
+    def of(cls, task: Source) -> Load:
         """Return the load of a task's chosen rows."""
         group = 1
         if task.ranked:

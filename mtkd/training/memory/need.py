@@ -7,18 +7,18 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mtkd.model import MultiTaskModel
 from mtkd.training.checkpointing import set_checkpointing
-from mtkd.training.task import TrainingTask
+from mtkd.training.goal import Source, Trained
 
 Rows = NDArray[np.int64]
-Forward = Callable[[TrainingTask, Rows], Tensor]  # the mean loss of some rows of a task
+Forward = Callable[[Any, Rows], Tensor]  # the mean loss of some rows of a source
 Need = Callable[[Mapping[str, int], bool], float]  # rows at once by task, checkpointing -> bytes
 
 _STATE = 2 * 4  # bytes a weight: Adamax and AdamW keep two float32 numbers
@@ -49,7 +49,7 @@ class Fixed:
 
 
 @contextmanager
-def undisturbed(model: MultiTaskModel, device: torch.device) -> Iterator[None]:
+def undisturbed(model: Trained, device: torch.device) -> Iterator[None]:
     """Run in training mode, and leave random numbers, mode and gradients as they were: none."""
     was_training = model.training
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
@@ -62,7 +62,7 @@ def undisturbed(model: MultiTaskModel, device: torch.device) -> Iterator[None]:
                 parameter.grad = None
 
 
-def fixed_bytes(model: MultiTaskModel, optimizer: torch.optim.Optimizer) -> Fixed:
+def fixed_bytes(model: Trained, optimizer: torch.optim.Optimizer) -> Fixed:
     """Return what gradients and the optimiser will add; a resumed one has its state already.
 
     A table that is updated by the row has its state already too, and gradients of few rows.
@@ -79,7 +79,7 @@ def fixed_bytes(model: MultiTaskModel, optimizer: torch.optim.Optimizer) -> Fixe
 
 
 def estimated_need(
-    model: MultiTaskModel, tasks: Mapping[str, TrainingTask], forward: Forward, fixed: Fixed
+    model: Trained, tasks: Mapping[str, Source], forward: Forward, fixed: Fixed
 ) -> Need:
     """Return a function that works out what a step needs from forward passes of a few rows.
 
@@ -116,8 +116,8 @@ def estimated_need(
 
 
 def tried_need(
-    model: MultiTaskModel,
-    tasks: Mapping[str, TrainingTask],
+    model: Trained,
+    tasks: Mapping[str, Source],
     forward: Forward,
     fixed: Fixed,
     device: torch.device,
@@ -150,9 +150,7 @@ def tried_need(
     return need
 
 
-def survives(
-    model: MultiTaskModel, loss: Callable[[], Tensor], state: int, device: torch.device
-) -> bool:
+def survives(model: Trained, loss: Callable[[], Tensor], state: int, device: torch.device) -> bool:
     """Return whether a forward and backward pass goes through without running out of memory.
 
     Args: state: bytes to be held beside it.
@@ -171,19 +169,17 @@ def survives(
     return True
 
 
-def costliest(
-    model: MultiTaskModel, tasks: Mapping[str, TrainingTask], rows: Mapping[str, int]
-) -> str:
+def costliest(model: Trained, tasks: Mapping[str, Source], rows: Mapping[str, int]) -> str:
     """Return the task with most rows x tokens at once; of equals the one with the larger head."""
 
     def cost(name: str) -> tuple[int, int]:
         tokens = int(tasks[name].rows.lengths[tasks[name].places].max())
-        return rows[name] * tokens, sum(p.numel() for p in model.heads[name].parameters())
+        return rows[name] * tokens, sum(p.numel() for p in model.watched[name].parameters())
 
     return max(rows, key=cost)
 
 
-def longest_rows(task: TrainingTask, count: int, padded: bool) -> Rows:
+def longest_rows(task: Source, count: int, padded: bool) -> Rows:
     """Return `count` of the task's longest rows, again from the first where there are fewer.
 
     Args: padded: put the shortest in place of the last, since a batch without padding may take
@@ -196,9 +192,7 @@ def longest_rows(task: TrainingTask, count: int, padded: bool) -> Rows:
     return task.places[chosen]
 
 
-def saved_bytes(
-    model: MultiTaskModel, forward: Forward, task: TrainingTask, rows: Rows
-) -> tuple[int, int]:
+def saved_bytes(model: Trained, forward: Forward, task: Source, rows: Rows) -> tuple[int, int]:
     """Return what autograd remembers of a forward pass, and the largest tensor of that, in bytes.
 
     Each piece of memory counts once; the model's own weights do not count.

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mtkd.errors import RecipeError
-from mtkd.model import MultiTaskModel
 from mtkd.recipe import TrainingSettings
 from mtkd.sharding import is_sharded
 from mtkd.training.checkpointing import can_checkpoint, set_checkpointing
+from mtkd.training.goal import Source, Trained
 from mtkd.training.memory.available import available_memory
 from mtkd.training.memory.choice import Load, changed, choose, ways_out
 from mtkd.training.memory.need import (
@@ -24,7 +24,6 @@ from mtkd.training.memory.need import (
     tried_need,
     undisturbed,
 )
-from mtkd.training.task import TrainingTask
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -78,9 +77,9 @@ def recorded_plan(
 
 
 def plan_memory(
-    model: MultiTaskModel,
+    model: Trained,
     optimizer: torch.optim.Optimizer,
-    tasks: Sequence[TrainingTask],
+    tasks: Sequence[Source],
     settings: TrainingSettings,
     accelerator: Accelerator,
     forward: Forward,
@@ -114,7 +113,7 @@ def plan_memory(
         return _plan(settings)
 
     device, processes = accelerator.device, accelerator.num_processes
-    by_name = {task.task.name: task for task in tasks}
+    by_name = {task.name: task for task in tasks}
     loads = {name: Load.of(task) for name, task in by_name.items()}
     most = max(load.batch(settings) for load in loads.values())
     room = available_memory(device, processes) if available is None else available

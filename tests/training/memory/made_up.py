@@ -45,9 +45,7 @@ class MadeUpRows:
 def made_up_task(lengths: list[int], name: str = "t", ranked: bool = False) -> Any:
     """Stands for a TrainingTask."""
     rows = MadeUpRows(np.array(lengths), np.arange(len(lengths)) // 2)
-    return SimpleNamespace(
-        task=SimpleNamespace(name=name), rows=rows, ranked=ranked, places=np.arange(len(lengths))
-    )
+    return SimpleNamespace(name=name, rows=rows, ranked=ranked, places=np.arange(len(lengths)))
 
 
 def made_up_model(*names: str, dropout: float = 0.1, width: int = 32, layers: int = 2,
@@ -66,7 +64,7 @@ def forward_of(model: MultiTaskModel, precision: str = "fp32") -> Any:
     def forward(task: Any, rows: NDArray[np.int64]) -> Tensor:
         bf16 = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
         with bf16 if precision == "bf16" else contextlib.nullcontext():
-            return model(task.task.name, **task.rows.batch(rows)).square().mean()
+            return model(task.name, **task.rows.batch(rows)).square().mean()
 
     return forward
 

@@ -1,0 +1,73 @@
+"""An encoder that is distilled, or distilled from: a masked-language model of transformers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from mtkd.distillation.needs import Needs
+from mtkd.distillation.states import States, encoder_of, forward
+from mtkd.errors import EncoderError
+from mtkd.layers import use_fast_attention, use_fast_dropout
+
+
+class DistilledEncoder(nn.Module):
+    """A masked-language model of transformers, and what is learnt beside it to compare it.
+
+    Args:
+        model: one of `AutoModelForMaskedLM`.
+        needs: what the losses read of it.
+        projected: width of the teacher's states, to which hidden states are projected by a matrix
+            that is learnt along and is no part of the model; None compares them as they are.
+    """
+
+    def __init__(self, model: PreTrainedModel, needs: Needs, projected: int | None = None) -> None:
+        super().__init__()
+        use_fast_attention(encoder_of(model))
+        use_fast_dropout(model)
+        self.model = model
+        self.needs = needs
+        self.heads = nn.ModuleDict()
+        if projected is not None:
+            width = int(model.config.hidden_size)
+            self.heads["projection"] = nn.Linear(width, projected, bias=False)
+
+    @property
+    def encoder(self) -> PreTrainedModel:
+        """Return the encoder without its masked-language head."""
+        return encoder_of(self.model)
+
+    @property
+    def watched(self) -> Mapping[str, nn.Module]:
+        """Return whose weights have to move, by the name of what moves them."""
+        return {"corpus": self.model}
+
+    def forward(self, inputs: Mapping[str, Tensor], positions: Tensor | None) -> States:
+        """Return what the losses read; see `mtkd.distillation.states.forward`."""
+        found = forward(self.model, self.needs, inputs, positions)
+        if "projection" not in self.heads:
+            return found
+        project = self.heads["projection"]
+        hidden = {number: project(states) for number, states in found.hidden.items()}
+        return dataclasses.replace(found, hidden=hidden)
+
+    @torch.no_grad()
+    def shown(self, inputs: Mapping[str, Tensor], positions: Tensor | None) -> States:
+        """Return the same of a teacher: in evaluation mode, and no gradient reaches it."""
+        self.eval()
+        return self(inputs, positions)
+
+    @contextmanager
+    def without_padding(self) -> Iterator[None]:
+        """Refuse to run without padding.
+
+        Raises: EncoderError: always.
+        """
+        raise EncoderError("training.unpad: losses between encoders read padded batches; leave it "
+                           "out")  # fmt: skip
+        yield

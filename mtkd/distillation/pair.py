@@ -1,0 +1,60 @@
+"""A teacher and the student made of it: what is compared between them, by configurations alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from mtkd.distillation.needs import Needs, Shape, shape_of
+from mtkd.distillation.registry import Term, build_terms
+from mtkd.distillation.smaller import architecture_of, chosen_layers
+from mtkd.distillation.states import HAVE_MLM_HEAD
+from mtkd.errors import RecipeError
+from mtkd.recipe import EncoderLosses, SmallerEncoder
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """What is computed between two models: terms, and what they read of either, all together."""
+
+    terms: tuple[Term, ...]
+    projected: int | None
+
+    @property
+    def student(self) -> Needs:
+        """Return what is read of the student."""
+        return reduce(or_, (term.student for term in self.terms), Needs())
+
+    @property
+    def teacher(self) -> Needs:
+        """Return what is read of the teacher."""
+        return reduce(or_, (term.teacher for term in self.terms), Needs())
+
+
+def make_pair(losses: EncoderLosses, student: Shape, teacher: Shape) -> Pair:
+    """Return what a recipe's losses compute between two models.
+
+    Raises: RecipeError: a loss cannot be had from these two.
+    """
+    terms = build_terms(losses, student, teacher)
+    wanted = any(term.projected for term in terms) and student.width != teacher.width
+    return Pair(terms, teacher.width if wanted else None)
+
+
+def check_pair(losses: EncoderLosses, student: SmallerEncoder, teacher: Mapping[str, Any]) -> Pair:
+    """See that the student can be made of the teacher, and compared with it.
+
+    Args: teacher: its config.json.
+    Raises: RecipeError: naming the key at fault.
+    """
+    kind = teacher.get("model_type")
+    if kind not in HAVE_MLM_HEAD:
+        raise RecipeError(f"teacher.encoder: a {kind} encoder cannot be compressed; those that can "
+                          f"are {', '.join(HAVE_MLM_HEAD)}")  # fmt: skip
+    shape = shape_of(teacher)
+    architecture_of(student, teacher)
+    layers = len(chosen_layers(student, shape.layers))
+    return make_pair(losses, dataclasses.replace(shape, layers=layers), shape)

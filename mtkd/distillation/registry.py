@@ -1,0 +1,235 @@
+"""The losses between two encoders by name: what each reads of both, and how it is computed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Literal, Protocol
+
+from torch import Tensor
+
+from mtkd.distillation.needs import Needs, Positions, Shape
+from mtkd.distillation.states import States
+from mtkd.errors import RecipeError
+from mtkd.losses import (
+    attention_mse,
+    cosine_distance,
+    gold_cross_entropy,
+    hidden_mse,
+    kd_kl_divergence,
+    patient,
+    relations,
+)
+from mtkd.recipe.encoder_losses import (
+    EncoderLosses,
+    LayerLoss,
+    MiniLm,
+    Patient,
+    SoftMlm,
+    WeightedLoss,
+)
+
+Unit = Literal["row", "token", "masked"]
+
+
+class TextBatch(Protocol):
+    """What a loss reads of a batch beside the models' states.
+
+    mask: 1 for real tokens, (batch, tokens). labels: of the masked tokens, (masked,).
+    """
+
+    @property
+    def mask(self) -> Tensor: ...  # noqa: D102
+
+    @property
+    def labels(self) -> Tensor: ...  # noqa: D102
+
+    def real(self, states: Tensor) -> Tensor:
+        """Return the states of real tokens, (tokens, width)."""
+
+    def masked(self, states: States) -> Tensor:
+        """Return the logits of masked tokens, (masked, vocabulary)."""
+
+
+Values = Callable[[States, States, TextBatch], Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class Term:
+    """One loss of a recipe, made for a pair of models.
+
+    unit: what a value is of; the loss is the mean over all of a batch. student, teacher: what it
+    reads. values: (units,), given the states of both. projected: whether it compares hidden states.
+    """
+
+    name: str
+    weight: float
+    unit: Unit
+    student: Needs
+    teacher: Needs
+    values: Values
+    projected: bool = False
+
+
+def build_terms(losses: EncoderLosses, student: Shape, teacher: Shape) -> tuple[Term, ...]:
+    """Return the losses of a recipe for two models.
+
+    Raises: RecipeError: a loss cannot be had from these two; all such are named at once.
+    """
+    terms, faults = [], []
+    for name, settings in losses.weighted().items():
+        try:
+            terms.append(LOSSES[name](name, settings, student, teacher))
+        except RecipeError as error:
+            faults.append(str(error))
+    if faults:
+        raise RecipeError("\n".join([f"losses: {len(faults)} fault(s)", *faults]))
+    return tuple(terms)
+
+
+def _soft_mlm(name: str, settings: SoftMlm, student: Shape, teacher: Shape) -> Term:
+    if student.vocabulary != teacher.vocabulary:
+        raise RecipeError(f"losses.{name}: the student's vocabulary has {student.vocabulary} "
+                          f"words, the teacher's {teacher.vocabulary}; word distributions can be "
+                          "compared over one vocabulary only: leave it out")  # fmt: skip
+    where: Positions = "masked" if settings.restrict_to_masked else "real"
+
+    def values(own: States, other: States, batch: TextBatch) -> Tensor:
+        if settings.restrict_to_masked:
+            one, two = batch.masked(own), batch.masked(other)
+        else:
+            assert own.logits is not None
+            assert other.logits is not None
+            one, two = own.logits, other.logits
+        return kd_kl_divergence(one, two, settings.temperature)
+
+    unit: Unit = "masked" if settings.restrict_to_masked else "token"
+    return Term(name, settings.weight, unit, Needs(where), Needs(where), values)
+
+
+def _mlm(name: str, settings: WeightedLoss, student: Shape, teacher: Shape) -> Term:
+    def values(own: States, other: States, batch: TextBatch) -> Tensor:
+        return gold_cross_entropy(batch.masked(own), batch.labels)
+
+    return Term(name, settings.weight, "masked", Needs("masked"), Needs(), values)
+
+
+def _cosine(name: str, settings: WeightedLoss, student: Shape, teacher: Shape) -> Term:
+    if student.width != teacher.width:
+        raise RecipeError(f"losses.{name}: the student's states have {student.width} dimensions, "
+                          f"the teacher's {teacher.width}; an angle needs the same: use "
+                          "hidden_mse, which learns a projection")  # fmt: skip
+    own_last, other_last = student.layers, teacher.layers
+
+    def values(own: States, other: States, batch: TextBatch) -> Tensor:
+        one, two = batch.real(own.hidden[own_last]), batch.real(other.hidden[other_last])
+        return cosine_distance(one, two)
+
+    return Term(name, settings.weight, "token", _hidden(own_last), _hidden(other_last), values)
+
+
+def _hidden_mse(name: str, settings: LayerLoss, student: Shape, teacher: Shape) -> Term:
+    return _state_mse(name, settings, evenly(student.layers, teacher.layers))
+
+
+def _embedding_mse(name: str, settings: WeightedLoss, student: Shape, teacher: Shape) -> Term:
+    return _state_mse(name, settings, {0: 0})
+
+
+def _state_mse(name: str, settings: WeightedLoss, pairs: Mapping[int, int]) -> Term:
+    def values(own: States, other: States, batch: TextBatch) -> Tensor:
+        found = [hidden_mse(batch.real(own.hidden[s]), batch.real(other.hidden[t]))
+                 for s, t in pairs.items()]  # fmt: skip
+        return sum(found[1:], found[0])
+
+    return Term(name, settings.weight, "token", _hidden(*pairs), _hidden(*pairs.values()), values,
+                projected=True)  # fmt: skip
+
+
+def _attention_mse(name: str, settings: LayerLoss, student: Shape, teacher: Shape) -> Term:
+    if student.heads != teacher.heads:
+        raise RecipeError(f"losses.{name}: the student has {student.heads} attention heads, the "
+                          f"teacher {teacher.heads}; scores are compared head by head: use minilm, "
+                          "which cuts both into relation heads")  # fmt: skip
+    pairs = evenly(student.layers, teacher.layers)
+
+    def values(own: States, other: States, batch: TextBatch) -> Tensor:
+        found = [attention_mse(own.scores(s), other.scores(t), batch.mask)
+                 for s, t in pairs.items()]  # fmt: skip
+        return sum(found[1:], found[0])
+
+    own, other = _attention(*pairs), _attention(*pairs.values())
+    return Term(name, settings.weight, "row", own, other, values)
+
+
+def _pkd(name: str, settings: Patient, student: Shape, teacher: Shape) -> Term:
+    if student.width != teacher.width:
+        raise RecipeError(f"losses.{name}: the student's states have {student.width} dimensions, "
+                          f"the teacher's {teacher.width}; their directions can be compared only "
+                          "in the same")  # fmt: skip
+    if student.layers < 2:
+        raise RecipeError(f"losses.{name}: is on all layers of the student but the last, and it "
+                          "has one; leave it out")  # fmt: skip
+    if settings.layers == "skip":
+        pairs = {m: t for m, t in evenly(student.layers, teacher.layers).items()
+                 if m < student.layers}  # fmt: skip
+    else:
+        pairs = {m: teacher.layers - student.layers + m for m in range(1, student.layers)}
+
+    def values(own: States, other: States, batch: TextBatch) -> Tensor:
+        found = [patient(own.hidden[s][:, 0], other.hidden[t][:, 0]) for s, t in pairs.items()]
+        return sum(found[1:], found[0])
+
+    return Term(name, settings.weight, "row", _hidden(*pairs), _hidden(*pairs.values()), values)
+
+
+def _minilm(name: str, settings: MiniLm, student: Shape, teacher: Shape) -> Term:
+    heads = settings.relation_heads
+    if student.width % heads or teacher.width % heads:
+        raise RecipeError(f"losses.{name}.relation_heads: {heads} does not divide both widths, "
+                          f"{student.width} and {teacher.width}")  # fmt: skip
+    last, layer = student.layers, settings.teacher_layer or teacher.layers
+    if layer > teacher.layers:
+        raise RecipeError(f"losses.{name}.teacher_layer: {layer}, of {teacher.layers} layers")
+
+    def values(own: States, other: States, batch: TextBatch) -> Tensor:
+        found = [
+            relations(_side_by_side(getattr(own.attention[last], kind)),
+                      _side_by_side(getattr(other.attention[layer], kind)), batch.mask, heads)
+            for kind in ("query", "key", "value")
+        ]  # fmt: skip
+        return (found[0] + found[1] + found[2])[batch.mask.bool()]
+
+    return Term(name, settings.weight, "token", _attention(last), _attention(layer), values)
+
+
+Builder = Callable[..., Term]
+LOSSES: Mapping[str, Builder] = {
+    "soft_mlm": _soft_mlm,
+    "mlm": _mlm,
+    "cosine": _cosine,
+    "hidden_mse": _hidden_mse,
+    "embedding_mse": _embedding_mse,
+    "attention_mse": _attention_mse,
+    "pkd": _pkd,
+    "minilm": _minilm,
+}
+"""The builders of `EncoderLosses`' keys."""
+
+
+def evenly(student: int, teacher: int) -> dict[int, int]:
+    """Return the teacher's layer for each of the student's, both from 1: m goes with m L / M."""
+    return {m: max(1, round(m * teacher / student)) for m in range(1, student + 1)}
+
+
+def _hidden(*numbers: int) -> Needs:
+    return Needs(hidden=frozenset(numbers))
+
+
+def _attention(*layers: int) -> Needs:
+    return Needs(attention=frozenset(layers))
+
+
+def _side_by_side(heads: Tensor) -> Tensor:
+    """(batch, heads, tokens, size) to (batch, tokens, heads * size)."""
+    return heads.transpose(1, 2).flatten(2)

@@ -1,0 +1,110 @@
+"""The recipe of a `compress` pipeline: an encoder made smaller, and distilled on plain text."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from mtkd.recipe.encoder_losses import EncoderLosses
+from mtkd.recipe.fields import Count, Dropout, Name, Settings, Share
+from mtkd.recipe.names import Line, Place
+from mtkd.recipe.schema import DataSettings, EncoderSettings
+from mtkd.recipe.training import TrainingOverrides, TrainingSettings
+
+
+class SmallerEncoder(Settings):
+    """What the student is made of.
+
+    keep: which of the teacher's layers, where `layers` is a number: spread evenly, first and last
+    among them (of 12, six: 0, 2, 4, 7, 9, 11, as DistilBERT's), the first, or the last.
+    architecture: of transformers; auto takes DistilBERT's where it can say the same, else the
+    teacher's own. official: as DistilBERT was released, without the token type in the position
+    embeddings and with a new transform before the vocabulary. start: random takes the shape alone.
+    """
+
+    layers: Count | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    keep: Literal["spread", "first", "last"] = "spread"
+    architecture: Literal["auto", "distilbert", "same"] = "auto"
+    official: bool = False
+    start: Literal["teacher", "random"] = "teacher"
+    dropout: Dropout | None = None  # None: the teacher's
+
+    @model_validator(mode="after")
+    def _layers_ascend(self) -> SmallerEncoder:
+        if isinstance(self.layers, tuple) and any(
+            later <= before for before, later in zip(self.layers, self.layers[1:], strict=False)
+        ):
+            raise ValueError("layers: expected numbers that ascend, counted from 0, each once")
+        return self
+
+
+class HubTexts(Settings):
+    """A data set of the hub."""
+
+    path: Line
+    config: Line | None = None
+    revision: Line | None = None
+    split: Line = "train"
+
+
+class CorpusSettings(Settings):
+    """Texts, from any of these places, and how they are cut to rows."""
+
+    files: tuple[Place, ...] = ()  # .txt with a text a line, .jsonl, .parquet
+    hub: HubTexts | None = None
+    column: Line = "text"  # of .jsonl, .parquet and the hub
+    tasks: tuple[Place, ...] = ()  # names of cards, or paths to cards: the texts of train rows
+    data: DataSettings = DataSettings()  # where those are
+    unit: Literal["text", "block"] = "text"  # a row: a text, or full blocks of joined texts
+    max_length: Annotated[int, Field(ge=8)] = 128  # word pieces of a row, specials included
+    min_tokens: Count = 5  # shorter rows are left out
+    max_unknown: Share = 0.5  # rows with a larger share of unknown words are left out
+    dev_share: Annotated[float, Field(gt=0, lt=1)] = 0.02  # of texts, held out
+
+    @model_validator(mode="after")
+    def _some_place(self) -> CorpusSettings:
+        if not (self.files or self.hub or self.tasks):
+            raise ValueError("name files, hub or tasks: there is no text otherwise")
+        return self
+
+
+class MaskingSettings(Settings):
+    """Which tokens are masked: `share` of a batch's, by their count to the power -`smoothing`."""
+
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    smoothing: Annotated[float, Field(ge=0)] = 0.7
+
+
+class CompressRecipe(Settings):
+    """A whole pipeline: a smaller encoder, text, distillation, evaluation."""
+
+    name: Name
+    description: str = ""
+    kind: Literal["compress"]
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
+    teacher: EncoderSettings
+    student: SmallerEncoder
+    corpus: CorpusSettings
+    losses: EncoderLosses
+    masking: MaskingSettings = MaskingSettings()
+    warmup_mlm: Count | None = None  # epochs for the head of a teacher that comes without one
+    warmup_training: TrainingOverrides = TrainingOverrides()
+    training: TrainingSettings = TrainingSettings()
+
+    @model_validator(mode="after")
+    def _training_of_one_corpus(self) -> CompressRecipe:
+        defaults = TrainingSettings()
+        for key, why in _ONLY_TASKS.items():
+            if getattr(self.training, key) != getattr(defaults, key):
+                raise ValueError(f"training.{key}: {why}; leave it out")
+        return self
+
+
+_ONLY_TASKS = {
+    "sampling": "is for several tasks, and a corpus is one",
+    "task_weights": "is for several tasks, and a corpus is one",
+    "keep_best_per_task": "is for several tasks, and a corpus is one",
+    "layer_decay": "is for heads on a trained encoder",
+    "unpad": "is not for losses between encoders, which read padded batches",
+}

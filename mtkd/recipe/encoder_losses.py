@@ -1,0 +1,65 @@
+"""The losses between two encoders, by name, each with its weight; formulas are in mtkd/losses/."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from mtkd.recipe.fields import Count, Positive, Settings
+
+Weight = Annotated[float, Field(ge=0)]  # 0 leaves the loss out, which an ablation does
+
+
+class WeightedLoss(Settings):
+    """A loss and its weight in the sum."""
+
+    weight: Weight
+
+
+class SoftMlm(WeightedLoss):
+    """KL divergence of the student's word distributions from the teacher's, times T^2."""
+
+    temperature: Positive = 2.0
+    restrict_to_masked: bool = False  # else at every real token, as DistilBERT was trained
+
+
+class LayerLoss(WeightedLoss):
+    """A loss between layers: student layer m of M goes with teacher layer m L / M of L."""
+
+
+class Patient(WeightedLoss):
+    """Patient KD on all layers but the student's last: every few of the teacher's, or its last."""
+
+    layers: Literal["skip", "last"] = "skip"
+
+
+class MiniLm(WeightedLoss):
+    """MiniLMv2's relations, of the last layers or of another of the teacher's, from 1."""
+
+    relation_heads: Count
+    teacher_layer: Count | None = None
+
+
+class EncoderLosses(Settings):
+    """The losses of a recipe. What is left out, or weighs 0, is not computed."""
+
+    soft_mlm: SoftMlm | None = None
+    mlm: WeightedLoss | None = None
+    cosine: WeightedLoss | None = None
+    hidden_mse: LayerLoss | None = None
+    embedding_mse: WeightedLoss | None = None
+    attention_mse: LayerLoss | None = None
+    pkd: Patient | None = None
+    minilm: MiniLm | None = None
+
+    def weighted(self) -> dict[str, WeightedLoss]:
+        """Return the losses that count, by name."""
+        found = {name: getattr(self, name) for name in type(self).model_fields}
+        return {n: loss for n, loss in found.items() if loss is not None and loss.weight > 0}
+
+    @model_validator(mode="after")
+    def _something_counts(self) -> EncoderLosses:
+        if self.model_fields_set and not self.weighted():
+            raise ValueError("all weigh 0, so nothing would be learnt; give one a weight")
+        return self

@@ -1,0 +1,67 @@
+"""corpus: texts to rows of tokens, with a part held out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mtkd.artifacts import check_remembered, remembered_sha256
+from mtkd.encoders import length_settings, load_tokenizer, tokenizer_sha256
+from mtkd.examples import split_path
+from mtkd.stages.compress.run import CORPUS, CompressRun
+from mtkd.stages.unit import Unit, flat
+
+STAGE = "corpus"
+INFO, COUNTS = "info.json", "counts.npy"
+
+log = logging.getLogger(__name__)
+
+
+def units(run: CompressRun) -> list[Unit]:
+    """Return the one unit of this stage."""
+    encoder = run.recipe.teacher.encoder
+    settings: dict[str, Any] = {
+        "seed": run.recipe.seed,  # it says which texts are held out
+        **flat("corpus", run.recipe.corpus, {"files", "tasks", "data"}),
+        **{f"corpus.data.{key}": getattr(run.recipe.corpus.data, key) for key in ("source",)},
+        **{f"tokenizer file {name}": sha for name, sha in tokenizer_sha256(encoder).items()},
+        **{f"encoder.{key}": value for key, value in length_settings(encoder).items()},
+        **{f"text {name}": remembered_sha256(path) for name, path in _files(run).items()},
+    }
+    return [Unit(STAGE, CORPUS, settings, needs=(), build=partial(_build, run))]
+
+
+def _files(run: CompressRun) -> dict[str, Path]:
+    """Return the files that texts are read from, by what to call them; none of the hub's."""
+    corpus = run.recipe.corpus
+    found = {f"file {number}": Path(path) for number, path in enumerate(corpus.files)}
+    for name, task in run.tasks.items():
+        for split in task.train_splits:
+            if split in task.files and (task.folder is not None or corpus.data.source != "hub"):
+                found[f"{name}/{split}"] = split_path(task, split, corpus.data)
+    return found
+
+
+def _build(run: CompressRun, folder: Path) -> dict[str, Any]:
+    import numpy as np
+
+    from mtkd.examples.corpus import write_corpus
+    from mtkd.examples.texts import read_texts
+
+    for path in _files(run).values():
+        check_remembered(path)
+    recipe = run.recipe
+    tokenizer = load_tokenizer(recipe.teacher.encoder)
+    texts = read_texts(recipe.corpus, run.tasks)
+    info, counts = write_corpus(texts, tokenizer, recipe.corpus, recipe.seed, folder)
+    np.save(folder / COUNTS, counts, allow_pickle=False)
+    content = {**dataclasses.asdict(info), "pad_token_id": tokenizer.pad_token_id}
+    (folder / INFO).write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    log.info("corpus: %d texts, %d rows (%d tokens) to learn from, %d held out; left out: %d short "
+             "rows, %d of unknown words", info.texts, info.rows["train"], info.tokens["train"],
+             info.rows["dev"], info.short, info.unknown)  # fmt: skip
+    return dataclasses.asdict(info)

@@ -1,0 +1,89 @@
+"""Training one encoder on the corpus: from rows of tokens to a checkpoint of transformers."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from mtkd.artifacts import file_sha256
+from mtkd.devices import start_accelerator
+from mtkd.distillation import DistilledEncoder, shape_of
+from mtkd.distillation.pair import make_pair
+from mtkd.encoders import load_tokenizer
+from mtkd.recipe import derive_seed
+from mtkd.stages.compress.fit import CorpusFit
+from mtkd.stages.compress.held_out import score_held_out
+from mtkd.stages.compress.models import load_corpus, load_masking, load_model, load_teacher
+from mtkd.stages.compress.run import CompressRun, reads_teacher
+from mtkd.training import Evaluation, train
+from mtkd.training.encoder_goal import EncoderGoal
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+log = logging.getLogger(__name__)
+
+
+def train_on_corpus(run: CompressRun, fit: CorpusFit, folder: Path) -> dict[str, Any]:
+    """Train an encoder, write it with its metrics, and return notes for its manifest."""
+    accelerator = start_accelerator(fit.training.precision, fit.training.trackers, folder)
+    seed = derive_seed(run.recipe.seed, *fit.seed_names)
+    torch.manual_seed(derive_seed(seed, "new weights"))
+    model = load_model(run, fit.start)
+    shape = shape_of(model.config.to_dict())
+    teacher, pair = None, make_pair(fit.losses, shape, shape)
+    if reads_teacher(fit.losses):
+        teacher = load_teacher(run, pair.teacher, accelerator.device)
+        pair = make_pair(fit.losses, shape, shape_of(teacher.model.config.to_dict()))
+        teacher.needs = pair.teacher
+        log.info("%s: a live teacher of %.1fM weights reads every batch", fit.place,
+                 teacher.model.num_parameters() / 1e6)  # fmt: skip
+    student = DistilledEncoder(model, pair.student, pair.projected)
+    goal = EncoderGoal(pair.terms, pair.student, teacher, load_masking(run), seed)
+    progress = train(
+        student,
+        [load_corpus(run, "train")],
+        fit.training,
+        goal,
+        accelerator,
+        seed=seed,
+        folder=folder,
+        evaluate=_evaluation(run, fit, goal, accelerator),
+        title=fit.place,
+    )
+    best = max(progress.history, key=lambda entry: entry["mean"])
+    chosen = best if fit.training.keep == "best" else progress.history[-1]
+    if accelerator.is_main_process:
+        model.cpu().save_pretrained(folder)
+        load_tokenizer(run.recipe.teacher.encoder).save_pretrained(folder)
+        content = {"chosen": chosen, "history": progress.history}
+        (folder / "metrics.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    accelerator.wait_for_everyone()
+    return {
+        "weights_sha256": file_sha256(folder / "model.safetensors"),
+        "loss_held_out": -chosen["mean"],
+        "parameters": model.num_parameters(),
+        "steps": progress.step,
+        "precision": accelerator.mixed_precision,
+        "device": str(accelerator.device),
+        "memory": progress.memory,
+    }
+
+
+def _evaluation(
+    run: CompressRun, fit: CorpusFit, goal: EncoderGoal, accelerator: Accelerator
+) -> Callable[[DistilledEncoder], Evaluation]:
+    corpus = load_corpus(run, "dev")
+
+    def evaluate(model: DistilledEncoder) -> Evaluation:
+        found = score_held_out(model, goal, corpus, accelerator)
+        log.info("%s: loss on held-out text %.4f (%s)", fit.place, found["loss"],
+                 ", ".join(f"{n} {v:.4f}" for n, v in found.items() if n != "loss"))  # fmt: skip
+        return Evaluation({"corpus": -found["loss"]}, {"corpus/dev": found})
+
+    return evaluate

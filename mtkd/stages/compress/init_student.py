@@ -1,0 +1,55 @@
+"""init-student: the smaller encoder before it learns; before it, if asked for, a teacher's head."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mtkd.encoders import weights_size
+from mtkd.recipe import EncoderLosses, derive_seed, with_overrides
+from mtkd.stages.compress.fit import CorpusFit, corpus_fit_unit
+from mtkd.stages.compress.run import START, TEACHER, CompressRun
+from mtkd.stages.unit import Unit, encoder_settings, flat
+
+STAGE = "init-student"
+
+
+def units(run: CompressRun) -> list[Unit]:
+    """Return the teacher with a head of its own, where it has to be trained, and the student."""
+    recipe = run.recipe
+    found = []
+    if recipe.warmup_mlm is not None:
+        training = with_overrides(recipe.training, recipe.warmup_training)
+        training = training.model_copy(update={"epochs": recipe.warmup_mlm})
+        mlm = EncoderLosses.model_validate({"mlm": {"weight": 1.0}})
+        found.append(
+            corpus_fit_unit(run, CorpusFit(STAGE, TEACHER, None, mlm, training, ("warmup",)))
+        )
+    settings = {
+        "seed": recipe.seed,
+        **flat("student", recipe.student),
+        **({} if found else encoder_settings("teacher", recipe.teacher)),
+    }
+    needs = (TEACHER,) if found else ()
+    found.append(
+        Unit(STAGE, START, settings, needs, partial(_build, run),
+             disk=weights_size(recipe.teacher.encoder))
+    )  # fmt: skip
+    return found
+
+
+def _build(run: CompressRun, folder: Path) -> dict[str, Any]:
+    from mtkd.distillation.smaller import smaller_encoder  # with torch, not to list a run
+    from mtkd.encoders import load_tokenizer
+    from mtkd.stages.compress.models import load_model
+
+    model = load_model(run, TEACHER if run.recipe.warmup_mlm is not None else None)
+    student = smaller_encoder(model, run.recipe.student, derive_seed(run.recipe.seed, "student"))
+    student.save_pretrained(folder)
+    load_tokenizer(run.recipe.teacher.encoder).save_pretrained(folder)
+    return {
+        "parameters": student.num_parameters(),
+        "teacher_parameters": model.num_parameters(),
+        "architecture": type(student).__name__,
+    }

@@ -1,0 +1,61 @@
+"""The encoders of a compress run, loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtkd.batching.masking import Masking, masking_weights
+from mtkd.distillation import DistilledEncoder, Needs
+from mtkd.encoders import check_weights, load_masked_lm, load_tokenizer
+from mtkd.errors import RecipeError
+from mtkd.examples.prepared import PreparedSplit
+from mtkd.recipe import EncoderSettings
+from mtkd.stages.compress.corpus import COUNTS
+from mtkd.stages.compress.run import CORPUS, TEACHER, CompressRun
+from mtkd.training.corpus import TrainingCorpus
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+
+def load_model(run: CompressRun, place: str | None) -> PreTrainedModel:
+    """Return an encoder of the run with its masked-language head; None for the recipe's teacher.
+
+    Raises: RecipeError: a teacher without a head, whose words losses are to compare.
+    """
+    if place is not None:
+        return load_masked_lm(EncoderSettings(encoder=str(run.folder / place)))[0]
+    settings = run.recipe.teacher
+    check_weights(settings.encoder)
+    model, has_head = load_masked_lm(settings)
+    reads_words = {"soft_mlm"} & set(run.recipe.losses.weighted())
+    if not has_head and reads_words and run.recipe.warmup_mlm is None:
+        raise RecipeError(
+            f"teacher.encoder: {settings.encoder} comes without a masked-language head, and "
+            "losses.soft_mlm compares what that says: set warmup_mlm to the epochs that a new one "
+            "is trained for first, or leave the loss out"
+        )
+    return model
+
+
+def load_teacher(run: CompressRun, needs: Needs, device: torch.device) -> DistilledEncoder:
+    """Return the frozen teacher, on `device`."""
+    model = load_model(run, TEACHER if run.recipe.warmup_mlm is not None else None)
+    return DistilledEncoder(model, needs).requires_grad_(False).eval().to(device)
+
+
+def load_corpus(run: CompressRun, split: str) -> TrainingCorpus:
+    """Return the corpus's rows, to learn from or held out."""
+    pad = load_tokenizer(run.recipe.teacher.encoder).pad_token_id
+    return TrainingCorpus(PreparedSplit(run.folder / CORPUS / f"{split}.arrow", pad))
+
+
+def load_masking(run: CompressRun) -> Masking:
+    """Return how the corpus is masked."""
+    tokenizer, settings = load_tokenizer(run.recipe.teacher.encoder), run.recipe.masking
+    counts = np.load(run.folder / CORPUS / COUNTS, allow_pickle=False)
+    weights = masking_weights(counts, settings.smoothing, tokenizer.all_special_ids)
+    return Masking(weights, tokenizer.mask_token_id, settings.share)

@@ -1,0 +1,55 @@
+"""The table of a compress run's evaluation: a row a model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+LEGEND = (
+    "On held-out text, with the same masks for all. perplexity: of masked tokens; divergence: KL "
+    "of the model's words there from the teacher's, in nats; cosine: of last hidden states with "
+    "the teacher's; ms: median of a forward pass of the encoder, by rows in a batch."
+)
+
+
+def table_cells(
+    content: Mapping[str, Any], speed: Mapping[str, Mapping[str, float]]
+) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of the table.
+
+    Args: content: of metrics.json. speed: milliseconds by model and batch, of speed.json.
+    """
+    batches = list(next(iter(speed.values())))
+    header = ["model", "parameters", "perplexity", "divergence", "cosine"]
+    header += [f"ms, {batch}" for batch in batches]
+    rows = [
+        [
+            name,
+            f"{found['parameters'] / 1e6:.1f}M",
+            f"{found['perplexity']:.2f}",
+            f"{found['divergence']:.3f}",
+            f"{found['cosine']:.3f}",
+            *(f"{speed[name][batch]:.1f}" for batch in batches),
+        ]
+        for name, found in content["models"].items()
+    ]
+    return header, rows
+
+
+def read_cells(folder: Path) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of the table of a run directory."""
+    place = folder / "evaluation"
+    content, speed = (
+        json.loads((place / name).read_text("utf-8")) for name in ("metrics.json", "speed.json")
+    )
+    return table_cells(content, speed["models"])
+
+
+def markdown_table(content: Mapping[str, Any], speed: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the table as Markdown."""
+    header, rows = table_cells(content, speed)
+    lines = [header, ["---"] * len(header), *rows]
+    text = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    return f"{text}\n\n{LEGEND} {content['rows']} rows.\n"
