@@ -10,8 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from mtkd.training import Objective, TrainingTask
+from mtkd.training import loop as loop_module
 from mtkd.training import objective as objective_module
 from mtkd.training.batch import Batch
+from mtkd.training.memory import MemoryPlan
 from tests.rows import QNLI, RTE, STSB
 from tests.training.small import Small
 
@@ -30,6 +32,7 @@ def test_an_epoch_reads_every_chosen_row_once_and_no_other(
         return original(task, places)
 
     monkeypatch.setattr(objective_module, "make_batch", noting)
+    monkeypatch.setattr(loop_module, "plan_memory", lambda *_, **__: MemoryPlan(4, 1, False))
     given = TrainingTask(task, rows, ranked=task is QNLI)  # type: ignore[arg-type]
     small.fit(tmp_path, tasks=[dataclasses.replace(given, chosen=chosen)], epochs=1,
               objective=Objective(0.0))  # fmt: skip

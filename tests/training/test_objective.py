@@ -65,9 +65,9 @@ def cross_entropy(place: int, target: list[float], temperature: float = 1.0) -> 
 
 
 def test_the_soft_share_falls_from_one_to_nothing() -> None:
-    shares = [Objective(anneal=True).soft_share(step, 10) for step in range(11)]
+    shares = [Objective(anneal=True).soft_share(step / 10) for step in range(11)]
     assert shares == pytest.approx([1 - step / 10 for step in range(11)])
-    assert [Objective(0.3).soft_share(step, 10) for step in range(3)] == [0.3] * 3
+    assert [Objective(0.3).soft_share(step / 10) for step in range(3)] == [0.3] * 3
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.5])

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from mtkd.distillation import LOSSES, Needs, Shape, States, Term, build_terms
+from mtkd.distillation.registry import evenly
+from mtkd.errors import RecipeError
+from mtkd.layers import Heads
+from mtkd.recipe import EncoderLosses
+from mtkd.training.corpus import MaskedBatch
+
+TEACHER = Shape(layers=6, width=8, heads=4, vocabulary=3)
+STUDENT = Shape(layers=3, width=8, heads=4, vocabulary=3)
+
+
+def term(name: str, student: Shape = STUDENT, teacher: Shape = TEACHER, **settings: Any) -> Term:
+    losses = EncoderLosses.model_validate({name: {"weight": 1.0, **settings}})
+    (found,) = build_terms(losses, student, teacher)
+    return found
+
+
+def batch() -> MaskedBatch:
+    """A row of three real tokens and one of padding; the second is masked, and was word 2."""
+    mask = torch.tensor([[1, 1, 1, 0]])
+    real = torch.tensor([0, 1, 2])
+    return MaskedBatch(
+        {"input_ids": torch.tensor([[5, 6, 7, 0]]), "attention_mask": mask},
+        labels=torch.tensor([2]),
+        real_places=real,
+        masked_places=torch.tensor([1]),
+        among=torch.tensor([1]),
+        units={"row": 1, "token": 3, "masked": 1},
+    )
+
+
+def states(logits: list[list[float]], vectors: list[list[float]], layer: int) -> States:
+    padded = torch.tensor([[*vectors, [1e6, -1e6]]], dtype=torch.float64)
+    found = torch.tensor(logits, dtype=torch.float64)
+    return States(found, "real", {layer: padded}, {})
+
+
+OWN = states([[1, 2, 0], [0, 0, 0], [0.5, -0.5, 0]], [[1, 0], [1, 1], [3, 4]], layer=3)
+OTHER = states([[2, 1, 0], [1, 0, -1], [0.5, -0.5, 0]], [[0, 1], [1, 1], [4, 3]], layer=6)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "unit", "expected"),
+    [
+        ("soft_mlm", {"temperature": 2.0}, "token", 0.237418),
+        ("soft_mlm", {"temperature": 2.0, "restrict_to_masked": True}, "masked", 0.313684),
+        ("mlm", {}, "masked", 1.098612),
+        ("cosine", {}, "token", 0.346667),
+    ],
+)
+def test_distilberts_losses_have_their_known_values(
+    name: str, settings: dict[str, Any], unit: str, expected: float
+) -> None:
+    found = term(name, **settings)
+    assert found.unit == unit
+    values = found.values(OWN, OTHER, batch())
+    assert len(values) == batch().units[unit]
+    assert values.mean().item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_triple_loss_is_their_weighted_sum() -> None:
+    losses = EncoderLosses.model_validate(
+        {"soft_mlm": {"weight": 5.0, "temperature": 2.0}, "mlm": {"weight": 2.0},
+         "cosine": {"weight": 1.0}}
+    )  # fmt: skip
+    terms = build_terms(losses, STUDENT, TEACHER)
+    total = sum(t.weight * t.values(OWN, OTHER, batch()).mean().item() for t in terms)
+    assert total == pytest.approx(3.730979, abs=1e-5)
+
+
+def test_a_loss_that_weighs_nothing_asks_for_nothing() -> None:
+    losses = EncoderLosses.model_validate({"mlm": {"weight": 2.0}, "minilm": {
+        "weight": 0.0, "relation_heads": 3}})  # 3 does not divide: nobody looks  # fmt: skip
+    assert [t.name for t in build_terms(losses, STUDENT, TEACHER)] == ["mlm"]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "student", "teacher"),
+    [
+        ("soft_mlm", {}, Needs("real"), Needs("real")),
+        ("soft_mlm", {"restrict_to_masked": True}, Needs("masked"), Needs("masked")),
+        ("mlm", {}, Needs("masked"), Needs()),
+        ("cosine", {}, Needs(hidden=frozenset({3})), Needs(hidden=frozenset({6}))),
+        ("hidden_mse", {}, Needs(hidden=frozenset({1, 2, 3})), Needs(hidden=frozenset({2, 4, 6}))),
+        ("embedding_mse", {}, Needs(hidden=frozenset({0})), Needs(hidden=frozenset({0}))),
+        ("attention_mse", {}, Needs(attention=frozenset({1, 2, 3})),
+         Needs(attention=frozenset({2, 4, 6}))),
+        ("pkd", {}, Needs(hidden=frozenset({1, 2})), Needs(hidden=frozenset({2, 4}))),
+        ("pkd", {"layers": "last"}, Needs(hidden=frozenset({1, 2})),
+         Needs(hidden=frozenset({4, 5}))),
+        ("minilm", {"relation_heads": 2}, Needs(attention=frozenset({3})),
+         Needs(attention=frozenset({6}))),
+        ("minilm", {"relation_heads": 2, "teacher_layer": 5}, Needs(attention=frozenset({3})),
+         Needs(attention=frozenset({5}))),
+    ],
+)  # fmt: skip
+def test_each_loss_says_what_it_reads_of_either_model(
+    name: str, settings: dict[str, Any], student: Needs, teacher: Needs
+) -> None:
+    found = term(name, **settings)
+    assert (found.student, found.teacher) == (student, teacher)
+
+
+def test_every_loss_of_a_recipe_is_in_the_registry() -> None:
+    assert set(LOSSES) == set(EncoderLosses.model_fields)
+
+
+def test_layers_of_twelve_and_six_are_matched_as_published() -> None:
+    twelve, six = Shape(12, 8, 4, 3), Shape(6, 8, 4, 3)
+    assert evenly(6, 12) == {1: 2, 2: 4, 3: 6, 4: 8, 5: 10, 6: 12}
+    skip = term("pkd", six, twelve).teacher.hidden
+    last = term("pkd", six, twelve, layers="last").teacher.hidden
+    assert (sorted(skip), sorted(last)) == ([2, 4, 6, 8, 10], [7, 8, 9, 10, 11])
+
+
+def test_pkd_reads_the_first_token_of_each_layer() -> None:
+    draw = torch.Generator().manual_seed(1)
+    own, other = (torch.randn(2, 3, 8, generator=draw) for _ in range(2))
+    shown = States(None, None, {1: own, 2: own}, {}), States(None, None, {2: other, 4: other}, {})
+    values = term("pkd").values(*shown, batch())
+    apart = own[:, 0] / own[:, 0].norm(dim=1, keepdim=True)
+    apart = apart - other[:, 0] / other[:, 0].norm(dim=1, keepdim=True)
+    torch.testing.assert_close(values, 2 * apart.square().mean(1))
+
+
+def test_minilm_is_the_sum_over_queries_keys_and_values_with_heads_side_by_side() -> None:
+    """The published oracle: one head of size 2 in the student, two of size 2 in the teacher."""
+    own = torch.tensor([[[[1.0, 0], [0, 1]]]], dtype=torch.float64)
+    other = torch.tensor([[[[1.0, 0], [1, 0]], [[0, 0], [0, 0]]]], dtype=torch.float64)
+    student, teacher = Shape(1, 2, 1, 3), Shape(1, 4, 2, 3)
+    found = term("minilm", student, teacher, relation_heads=1)
+    both = MaskedBatch(
+        {"attention_mask": torch.tensor([[1, 1]])}, *(torch.tensor([0]) for _ in range(4)),
+        units={},
+    )  # fmt: skip
+    values = found.values(
+        States(None, None, {}, {1: Heads(own, own, own)}),
+        States(None, None, {}, {1: Heads(other, other, other)}),
+        both,
+    )
+    assert values.mean().item() == pytest.approx(3 * 0.06124, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "student", "key"),
+    [
+        ("soft_mlm", {}, Shape(3, 8, 4, 5), "losses.soft_mlm: the student's vocabulary has 5"),
+        ("cosine", {}, Shape(3, 4, 4, 3), "losses.cosine: the student's states have 4"),
+        ("pkd", {}, Shape(3, 4, 4, 3), "losses.pkd: the student's states have 4"),
+        ("pkd", {}, Shape(1, 8, 4, 3), "losses.pkd: is on all layers of the student but the last"),
+        ("attention_mse", {}, Shape(3, 8, 2, 3), "losses.attention_mse: the student has 2"),
+        ("minilm", {"relation_heads": 3}, STUDENT, "losses.minilm.relation_heads: 3 does not"),
+        ("minilm", {"relation_heads": 2, "teacher_layer": 7}, STUDENT,
+         "losses.minilm.teacher_layer: 7, of 6 layers"),
+    ],
+)  # fmt: skip
+def test_what_two_models_cannot_have_is_refused_by_its_key(
+    name: str, settings: dict[str, Any], student: Shape, key: str
+) -> None:
+    with pytest.raises(RecipeError, match=key):
+        term(name, student, **settings)
+
+
+def test_all_faults_are_named_at_once() -> None:
+    losses = EncoderLosses.model_validate({"cosine": {"weight": 1.0}, "pkd": {"weight": 1.0}})
+    with pytest.raises(RecipeError, match=r"2 fault\(s\)\nlosses.cosine.*\nlosses.pkd"):
+        build_terms(losses, Shape(3, 4, 4, 3), TEACHER)
