@@ -111,9 +111,17 @@ def _carry_out(
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's Ctrl-C
     try:
         checked, folder = load(source, overrides, run_dir)
-        opened = open_(checked, folder)
         from mtkd import pipeline
 
+        first = pipeline.compressed(checked, folder)
+        if first is not None and not first.is_made():
+            encoder = open_(first.recipe, first.folder)
+            if dry_run:
+                print(f"student.init: {first.folder} comes first:")
+                _print_forecast(encoder, None)
+                return folder
+            pipeline.carry_out(encoder, first.recipe, None, rerun=rerun, cache=cache)
+        opened = open_(checked, folder)
         if dry_run:
             _print_forecast(opened, stage)
             return folder
@@ -146,10 +154,14 @@ def _print_evaluation(opened: AnyRun, with_submission: bool) -> None:
         print_table(*table.read_cells(opened.folder))
         print(f"{table.LEGEND}\nStudent: {opened.folder / 'student'}")
         return
+    from mtkd.stages import sizes
     from mtkd.stages.evaluate import read_metrics
     from mtkd.stages.table import LEGEND, table_cells
 
     print_table(*table_cells(json.loads(read_metrics(opened.folder)), opened.tasks))
     print(f"{LEGEND}\nEvery metric: {opened.folder / 'evaluation' / 'table.md'}")
+    if (measured := sizes.read_sizes(opened.folder / "evaluation")) is not None:
+        print_table(*sizes.size_cells(measured))
+        print(sizes.LEGEND)
     if with_submission and (archive := opened.folder / "submission.zip").is_file():
         print(f"Submission: {archive}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from mtkd.artifacts import check_remembered, file_sha256, remembered_sha256
 from mtkd.encoders.files import check_encoder
 from mtkd.errors import EncoderError
+from mtkd.recipe import RUN_RECIPE
 from mtkd.recipe.names import device_on_windows
 from mtkd.shown import reason
 
@@ -26,8 +28,13 @@ _SLUG_LENGTH = 100
 def encoder_slug(encoder: str) -> str:
     """Return a folder name for an encoder: "google-bert/bert-base-cased" has its "/" as "--".
 
-    Of a long path the end is kept. Two encoders may share one; who makes folders has to look.
+    Of a long path the end is kept, and of a path into a run what follows the run's own folder, so
+    that runs can be moved. Two encoders may share one; who makes folders has to look.
     """
+    path = Path(encoder)
+    for folder in path.parents if path.is_absolute() else ():
+        if os.path.isfile(folder / RUN_RECIPE):  # noqa: PTH113  no error where a name is too long
+            encoder = f"{folder.name}/{path.relative_to(folder)}"
     plain = re.sub(r"[^\w.-]+", "-", encoder.strip("/.").replace("/", "--"))
     # in bytes, of which a letter may have four: a folder's name has at most 255
     short = plain.encode()[-_SLUG_LENGTH:].decode(errors="ignore").lstrip(".") or "encoder"

@@ -33,6 +33,7 @@ from mtkd.artifacts import (
 from mtkd.errors import RunDirError, UserError
 from mtkd.pipeline.attempt import PARTIAL, Attempt, sweep
 from mtkd.pipeline.cache import fetch, share
+from mtkd.pipeline.compressed import with_compressed
 from mtkd.pipeline.conditions import Needs
 from mtkd.pipeline.disk import disk_errors_explained
 from mtkd.pipeline.processes import Processes
@@ -51,7 +52,8 @@ log = logging.getLogger(__name__)
 def open_run(recipe: Recipe, folder: Path) -> AnyRun:
     """Return the run of a recipe in a directory, which need not exist.
 
-    Raises: RunDirError: when the directory is another recipe's. RecipeError: tasks do not fit.
+    Raises: RunDirError: when the directory is another recipe's, or `student.init` is not made yet.
+        RecipeError: tasks do not fit.
     """
     if (folder / RUN_RECIPE).is_file():
         before = load_recipe(str(folder))
@@ -65,7 +67,7 @@ def open_run(recipe: Recipe, folder: Path) -> AnyRun:
                           "--run-dir")  # fmt: skip
     if isinstance(recipe, CompressRecipe):
         return plan_compress(recipe, folder)
-    planned, tasks = plan_tasks(recipe)
+    planned, tasks = plan_tasks(with_compressed(recipe, folder))
     return Run(planned, tasks, folder)
 
 

@@ -14,6 +14,8 @@ from mtkd.recipe.fields import Count, Dropout, Name, Positive, Settings, Share
 from mtkd.recipe.names import Line, Place, folder_key, twins
 from mtkd.recipe.training import TrainingOverrides, TrainingSettings
 
+COMPRESSED = "compressed"  # stands for the encoder that `student.init` will make
+
 
 class HeadSettings(Settings):
     """A task's head. What is left out comes from the task's card."""
@@ -137,8 +139,13 @@ class SoftLabels(Settings):
 
 
 class Student(EncoderSettings):
-    """The multi-task student, and the baseline that differs from it by gold labels alone."""
+    """The multi-task student, and the baseline that differs from it by gold labels alone.
 
+    init: in place of `encoder`, a compress recipe or its run, whose student this one starts from.
+    """
+
+    encoder: Place = COMPRESSED
+    init: Place | None = None
     # trained together; None: all of the recipe's tasks
     tasks: Annotated[tuple[Line, ...], Field(min_length=1)] | None = None
     distill_weight: Share | None = None  # share of the soft loss; None means 0.5, unless annealed
@@ -147,6 +154,13 @@ class Student(EncoderSettings):
     training: TrainingOverrides = TrainingOverrides()
     finetune: bool = False  # afterwards, one copy a task
     finetune_training: TrainingOverrides = TrainingOverrides()  # on top of `training`
+
+    @model_validator(mode="after")
+    def _encoder_or_init(self) -> Student:
+        if ("encoder" in self.model_fields_set) == (self.init is not None):
+            raise ValueError("name what the student starts from: encoder, or init for one that is "
+                             "made by a compress recipe, and not both")  # fmt: skip
+        return self
 
     @model_validator(mode="after")
     def _weight_or_annealing(self) -> Student:

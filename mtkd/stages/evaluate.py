@@ -16,6 +16,7 @@ from mtkd.stages.places import finetuned_place, predictions_place, prepared_plac
 from mtkd.stages.predictions import Scoring, logits_of, predictions_unit
 from mtkd.stages.prepared import open_prepared
 from mtkd.stages.selection import kept_candidates
+from mtkd.stages.sizes import write_sizes
 from mtkd.stages.table import markdown_table
 from mtkd.stages.unit import Run, Unit
 
@@ -56,6 +57,8 @@ def units(run: Run) -> list[Unit]:
         settings["teachers"] = kept  # in the order of their columns
         for task in run.recipe.teachers.tasks:
             needs += [predictions_place(name, task) for name in kept]
+    if run.recipe.student.init is not None:
+        settings["sizes"] = True  # are measured, of the student and of teachers
     needs += [soft_labels_place(task) for task in run.soft_tasks]
     needs += [prepared_place(encoder, task) for task in run.trained_tasks]
     evaluation = Unit(
@@ -105,6 +108,8 @@ def _build(run: Run, folder: Path) -> dict[str, Any]:
     text = json.dumps(content, indent=2) + "\n"
     (folder / "metrics.json").write_text(text, "utf-8")
     (folder / "table.md").write_text(markdown_table(content, run.tasks), "utf-8")
+    if run.recipe.student.init is not None:
+        write_sizes(run, folder)
     return {"models": columns}
 
 

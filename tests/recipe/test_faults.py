@@ -118,7 +118,8 @@ def test_all_faults_come_together():
     assert lines == [
         "name: a name becomes a folder: no '/'; found 'a/b'",
         "tasks: required, but missing",
-        "student.encoder: required, but missing",
+        "student: name what the student starts from: encoder, or init for one that is made by a "
+        "compress recipe, and not both",
         "training.epochs: expected an integer, found 'x'",
         "task: unknown key; did you mean 'tasks'?",
     ]

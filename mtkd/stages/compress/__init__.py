@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from mtkd.stages.compress import corpus, distill_encoder, evaluate, init_student
-from mtkd.stages.compress.run import CompressRun, plan_compress
+from mtkd.stages.compress.run import STUDENT, CompressRun, plan_compress
 from mtkd.stages.unit import Unit
 
 STAGES: dict[str, Callable[[CompressRun], list[Unit]]] = {
@@ -11,4 +11,4 @@ STAGES: dict[str, Callable[[CompressRun], list[Unit]]] = {
 }
 """Stages in their order."""
 
-__all__ = ["STAGES", "CompressRun", "plan_compress"]
+__all__ = ["STAGES", "STUDENT", "CompressRun", "plan_compress"]

@@ -1,0 +1,63 @@
+"""`student.init`: the compress run that a student starts from, carried out before where need be."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from mtkd.artifacts import read_manifest
+from mtkd.errors import RecipeError, RunDirError
+from mtkd.recipe import RUN_RECIPE, CompressRecipe, GlueRecipe, Recipe, load_recipe
+from mtkd.stages.compress import STUDENT
+
+
+@dataclasses.dataclass(frozen=True)
+class Compressed:
+    """The recipe and the run directory of the encoder that a student starts from."""
+
+    recipe: CompressRecipe
+    folder: Path
+
+    @property
+    def encoder(self) -> Path:
+        """Return where the smaller encoder stands, or will."""
+        return self.folder / STUDENT
+
+    def is_made(self) -> bool:
+        """Return whether it stands there."""
+        return read_manifest(self.encoder) is not None
+
+
+def compressed(recipe: Recipe, folder: Path) -> Compressed | None:
+    """Return what `student.init` names; None without.
+
+    A recipe's run stands beside this one's, under the recipe's name, so that other recipes find it.
+
+    Args: folder: of the run that asks.
+    Raises: RecipeError: it is no compress recipe, or there is none.
+    """
+    if not isinstance(recipe, GlueRecipe) or recipe.student.init is None:
+        return None
+    init = recipe.student.init
+    found = load_recipe(init)
+    if not isinstance(found, CompressRecipe):
+        raise RecipeError(f"student.init: {init} is a recipe of kind {found.kind}; expected one of "
+                          "kind compress, or its run directory")  # fmt: skip
+    is_run = (Path(init) / RUN_RECIPE).is_file()
+    return Compressed(found, Path(init) if is_run else folder.absolute().parent / found.name)
+
+
+def with_compressed(recipe: GlueRecipe, folder: Path) -> GlueRecipe:
+    """Return a recipe with the encoder that `student.init` stands for.
+
+    Raises: RunDirError: it is not made yet.
+    """
+    found = compressed(recipe, folder)
+    if found is None:
+        return recipe
+    if not found.is_made():
+        raise RunDirError(f"student.init: {found.encoder} is not made yet: "
+                          f"mtkd compress {recipe.student.init} --run-dir {found.folder}"
+                          )  # fmt: skip
+    student = recipe.student.model_copy(update={"encoder": str(found.encoder)})
+    return recipe.model_copy(update={"student": student})

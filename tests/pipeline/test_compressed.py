@@ -1,0 +1,103 @@
+"""`student.init`: a student that starts from the encoder of a compress recipe or its run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from mtkd.artifacts import read_manifest
+from mtkd.encoders import encoder_slug
+from mtkd.errors import RecipeError, RunDirError
+from mtkd.pipeline import carry_out, compressed, open_run
+from mtkd.recipe import load_recipe
+from tests.carry_out import carried_out
+
+
+@pytest.fixture(scope="module")
+def half(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: str, tiny_glue: Path) -> Path:
+    """A compress recipe: one layer of the tiny encoder's two, on the texts of tiny tasks."""
+    content = {
+        "name": "half",
+        "kind": "compress",
+        "teacher": {"encoder": tiny_encoder},
+        "warmup_mlm": 1,
+        "student": {"layers": 1},
+        "corpus": {"tasks": ["rte", "cola"], "data": {"root": str(tiny_glue)}, "max_length": 32,
+                   "min_tokens": 2, "max_unknown": 1.0, "dev_share": 0.2},
+        "losses": {"soft_mlm": {"weight": 5.0}, "mlm": {"weight": 2.0}, "cosine": {"weight": 1.0}},
+        "training": {"epochs": 1, "batch_size": 16, "learning_rate": 1e-3, "precision": "fp32",
+                     "optimizer": "adamw"},
+    }  # fmt: skip
+    path = tmp_path_factory.mktemp("recipes") / "half.yaml"
+    OmegaConf.save(OmegaConf.create(content), path)
+    return path
+
+
+@pytest.fixture
+def student(tmp_path: Path, half: Path, tiny_glue: Path) -> Path:
+    """A glue recipe whose student starts from it."""
+    content = {
+        "name": "small",
+        "tasks": ["rte"],
+        "data": {"root": str(tiny_glue), "max_length": 32},
+        "student": {"init": str(half)},
+        "training": {"epochs": 1, "precision": "fp32"},
+    }
+    path = tmp_path / "small.yaml"
+    OmegaConf.save(OmegaConf.create(content), path)
+    return path
+
+
+def test_a_student_has_the_weights_and_the_size_of_what_was_compressed(
+    student: Path, half: Path, tmp_path: Path
+) -> None:
+    recipe, folder = load_recipe(str(student)), tmp_path / "runs" / "small"
+    first = compressed(recipe, folder)
+    assert first is not None
+    assert first.folder == tmp_path / "runs" / "half"
+    assert not first.is_made()
+    carry_out(open_run(first.recipe, first.folder), first.recipe, None)
+    assert first.is_made()
+    run = carried_out(student, folder)
+    config = OmegaConf.load(folder / "student" / "config.json")
+    assert (config.model_type, config.n_layers) == ("distilbert", 1)
+    manifest = read_manifest(folder / "student")
+    assert manifest is not None
+    files = read_manifest(first.folder / "student").files  # type: ignore[union-attr]
+    assert manifest.inputs["encoder file model.safetensors"] in str(files["model.safetensors"])
+    # a run's own folder names it, wherever runs are kept
+    assert encoder_slug(run.recipe.student.encoder) == "half--student"
+
+
+def test_a_run_directory_can_be_named_in_place_of_its_recipe(
+    student: Path, half: Path, tmp_path: Path
+) -> None:
+    carried_out(half, tmp_path / "elsewhere", last="evaluate")
+    recipe = load_recipe(str(student), [f"student.init={tmp_path / 'elsewhere'}"])
+    found = compressed(recipe, tmp_path / "runs" / "small")
+    assert found is not None
+    assert found.encoder == tmp_path / "elsewhere" / "student"
+    assert found.is_made()
+    # and what was kept in a run directory reads as it was written
+    run = open_run(recipe, tmp_path / "runs" / "small")
+    assert run.recipe.student.encoder == str(found.encoder)  # type: ignore[union-attr]
+
+
+def test_what_is_not_made_yet_is_named_with_the_command_that_makes_it(
+    student: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(RunDirError, match=r"student.init: .*half/student is not made.*mtkd compr"):
+        open_run(load_recipe(str(student)), tmp_path / "runs" / "small")
+
+
+def test_a_recipe_of_tasks_cannot_be_compressed_to(student: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(str(student), ["student.init=quickstart"])
+    with pytest.raises(RecipeError, match="student.init: quickstart is a recipe of kind glue"):
+        open_run(recipe, tmp_path / "run")
+
+
+def test_an_encoder_beside_init_is_refused(student: Path) -> None:
+    with pytest.raises(RecipeError, match="encoder, or init for one"):
+        load_recipe(str(student), ["student.encoder=some/encoder"])
