@@ -125,7 +125,8 @@ def _check(text: str, *, single: bool = False) -> None:
         size += _VALUE_COST
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in anchored:  # nowhere, or open yet: it would hold itself
-                raise YamlFault(f"{line}: *{event.anchor} stands for nothing that is whole by then")
+                raise YamlFault(f"{line}: *{event.anchor[:_LONGEST]} stands for nothing that is "
+                                "whole by then")  # fmt: skip
             size += anchored[event.anchor]
         elif isinstance(event, yaml.ScalarEvent):
             _check_text(event.value, line, is_key=is_key)
