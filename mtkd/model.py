@@ -13,6 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
+from mtkd.distillation import Needs, States
+from mtkd.distillation.states import encode
 from mtkd.encoders import load_encoder, quiet_transformers
 from mtkd.errors import EncoderError, ShapeError
 from mtkd.heads import build_head
@@ -58,8 +60,6 @@ class MultiTaskModel(nn.Module):
             attention_mask: (batch, tokens), 1 for real tokens. inputs: `input_ids` and what else
             the encoder takes.
         """
-        if task not in self.heads:
-            raise ShapeError(f"no head for task {task}; there are heads for {list(self.heads)}")
         if self.unpadded:
             hidden = run_unpadded(self.encoder, attention_mask, inputs)
             pooler = getattr(self.encoder, "pooler", None)
@@ -68,6 +68,27 @@ class MultiTaskModel(nn.Module):
             mask = key_mask(self.encoder, attention_mask)
             output = self.encoder(attention_mask=mask, **inputs)
             hidden, pooled = output.last_hidden_state, getattr(output, "pooler_output", None)
+        return self._logits(task, hidden, pooled, attention_mask, segments)
+
+    def with_states(
+        self, task: str, needs: Needs, segments: Tensor, attention_mask: Tensor, **inputs: Tensor
+    ) -> tuple[Tensor, States]:
+        """Return the same, and what losses between encoders read on the way."""
+        output, states = encode(self.encoder, needs, attention_mask, inputs)
+        pooled = getattr(output, "pooler_output", None)
+        hidden = output.last_hidden_state
+        return self._logits(task, hidden, pooled, attention_mask, segments), states
+
+    def _logits(
+        self,
+        task: str,
+        hidden: Tensor,
+        pooled: Tensor | None,
+        attention_mask: Tensor,
+        segments: Tensor,
+    ) -> Tensor:
+        if task not in self.heads:
+            raise ShapeError(f"no head for task {task}; there are heads for {list(self.heads)}")
         return self.heads[task](hidden, pooled, attention_mask, segments).float()
 
     @property

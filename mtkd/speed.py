@@ -8,8 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from torch import Tensor
-from transformers import PreTrainedModel
+from torch import Tensor, nn
 
 from mtkd.examples.prepared import PreparedSplit
 
@@ -18,7 +17,7 @@ _REPEATS, _WARM_UP = 15, 3
 
 
 def forward_times(
-    encoders: Mapping[str, PreTrainedModel], rows: PreparedSplit, device: torch.device
+    encoders: Mapping[str, nn.Module], rows: PreparedSplit, device: torch.device
 ) -> dict[str, dict[str, float]]:
     """Return the median milliseconds of a forward pass in float32, by encoder and rows in a batch.
 
@@ -43,7 +42,7 @@ def forward_times(
 
 
 @torch.inference_mode()
-def _time(encoder: PreTrainedModel, inputs: Mapping[str, Tensor], device: torch.device) -> float:
+def _time(encoder: nn.Module, inputs: Mapping[str, Tensor], device: torch.device) -> float:
     start = time.perf_counter()
     encoder(**inputs)
     if device.type == "cuda":

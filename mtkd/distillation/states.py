@@ -47,24 +47,35 @@ def forward(
 
     Raises: EncoderError: its attention cannot be seen.
     """
-    encoder, layers = encoder_of(model), depth(model)
+    own = {name: tensor for name, tensor in inputs.items() if name != "attention_mask"}
+    output, found = encode(encoder_of(model), needs, inputs["attention_mask"], own)
+    if needs.logits is None:
+        return found
+    assert positions is not None
+    logits = mlm_logits(model, output.last_hidden_state.flatten(0, 1)[positions])
+    return dataclasses.replace(found, logits=logits, at=needs.logits)
+
+
+def encode(
+    encoder: PreTrainedModel, needs: Needs, attention_mask: Tensor, inputs: Mapping[str, Tensor]
+) -> tuple[Any, States]:
+    """Run an encoder on padded rows; return its own output, and what is needed of it.
+
+    Args: attention_mask: 1 for real tokens, (batch, tokens). inputs: `input_ids` and what else the
+        encoder takes.
+    Raises: EncoderError: its attention cannot be seen.
+    """
+    layers = depth(encoder)
     between = any(number != layers for number in needs.hidden)
     with noting_attention(needs.attention) as noted:
-        output = encoder(
-            input_ids=inputs["input_ids"],
-            attention_mask=key_mask(encoder, inputs["attention_mask"]),
-            output_hidden_states=between,
-        )
+        mask = key_mask(encoder, attention_mask)
+        output = encoder(attention_mask=mask, output_hidden_states=between, **inputs)
     last = output.last_hidden_state
     hidden = {n: last if n == layers else output.hidden_states[n] for n in needs.hidden}
     if needs.attention and noted.seen != layers:
         raise EncoderError(f"{encoder.config.model_type}: does not show its queries and keys; "
                            "leave out losses on attention")  # fmt: skip
-    logits = None
-    if needs.logits is not None:
-        assert positions is not None
-        logits = mlm_logits(model, last.flatten(0, 1)[positions])
-    return States(logits, needs.logits, hidden, noted.heads)
+    return output, States(None, None, hidden, noted.heads)
 
 
 def encoder_of(model: PreTrainedModel) -> PreTrainedModel:

@@ -68,6 +68,12 @@ class PreparedSplit:
         """Return the token ids of some rows, each as long as it is."""
         return self._inputs["input_ids"].take(rows)
 
+    def same_tokens(self, other: PreparedSplit) -> bool:
+        """Return whether the rows are the same, cut to the same tokens."""
+        own, theirs = self.dataset.data, other.dataset.data
+        names = ("guid", "input_ids")
+        return all(own.column(name).equals(theirs.column(name)) for name in names)
+
     def gold(self, rows: Sequence[int] | NDArray[np.int64]) -> Tensor:
         """Return the gold labels of some rows, float32, NaN where unknown."""
         return torch.as_tensor(self.labels[rows], dtype=torch.float32)

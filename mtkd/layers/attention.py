@@ -21,6 +21,7 @@ from mtkd.layers.unpadded import attend_within_rows
 _NAME = "mtkd"
 _LAYERS_SEE_ALL = ("albert", "bert", "camembert", "distilbert", "electra", "ernie", "roberta",
                    "xlm-roberta")  # fmt: skip
+_OF_THE_MODEL = {"output_hidden_states"}  # which it hands down to its layers
 _VECTOR = 16  # numbers that the processor takes at once; of fewer, torch's softmax is slow
 _SHORT = 128  # tokens up to which products and a softmax are faster than the fused kernel
 
@@ -77,7 +78,7 @@ def attention(
         and (dropout > 0 or query.size(2) <= _SHORT)
         and query.shape == key.shape
         and not getattr(module, "is_causal", True)
-        and all(option is None or option is False for option in options.values())
+        and all(v is None or v is False for k, v in options.items() if k not in _OF_THE_MODEL)
         and not torch.compiler.is_compiling()
     )
     if scaling is None or not known:

@@ -50,11 +50,15 @@ def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim
 
 def _layer(name: str) -> int:
     found = _LAYER.search(f".{name}")
-    return int(found.group(1)) if found and not name.startswith("heads.") else -1
+    return int(found.group(1)) if found and not _is_head(name) else -1
+
+
+def _is_head(name: str) -> bool:
+    return ".heads." in f".{name}"
 
 
 def _steps_down(name: str, layers: int) -> int:
-    if name.startswith("heads.") or "pooler" in name:
+    if _is_head(name) or "pooler" in name:
         return 0
     layer = _layer(name)
     return layers - layer if layer >= 0 else layers + 1

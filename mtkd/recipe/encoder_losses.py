@@ -11,6 +11,9 @@ from mtkd.recipe.fields import Count, Positive, Settings
 Weight = Annotated[float, Field(ge=0)]  # 0 leaves the loss out, which an ablation does
 
 
+OF_MASKED_WORDS = frozenset({"soft_mlm", "mlm"})
+
+
 class WeightedLoss(Settings):
     """A loss and its weight in the sum."""
 

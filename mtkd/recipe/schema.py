@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from mtkd.recipe.encoder_losses import OF_MASKED_WORDS, EncoderLosses
 from mtkd.recipe.fields import Count, Dropout, Name, Positive, Settings, Share
 from mtkd.recipe.names import Line, Place, folder_key, twins
 from mtkd.recipe.training import TrainingOverrides, TrainingSettings
@@ -142,6 +143,7 @@ class Student(EncoderSettings):
     """The multi-task student, and the baseline that differs from it by gold labels alone.
 
     init: in place of `encoder`, a compress recipe or its run, whose student this one starts from.
+    losses: beside those on labels, or before them where `intermediate` is given, as in TinyBERT.
     """
 
     encoder: Place = COMPRESSED
@@ -154,6 +156,19 @@ class Student(EncoderSettings):
     training: TrainingOverrides = TrainingOverrides()
     finetune: bool = False  # afterwards, one copy a task
     finetune_training: TrainingOverrides = TrainingOverrides()  # on top of `training`
+    losses: EncoderLosses | None = None  # between encoders, on tasks with teachers
+    intermediate: TrainingOverrides | None = None  # a training on `losses` alone, before
+
+    @model_validator(mode="after")
+    def _losses_are_of_tasks(self) -> Student:
+        if self.intermediate is not None and self.losses is None:
+            raise ValueError("intermediate is a training on losses alone: give losses, or leave "
+                             "it out")  # fmt: skip
+        if words := sorted(set(self.losses.weighted() if self.losses else ()) & OF_MASKED_WORDS):
+            raise ValueError(f"losses: {', '.join(words)}: no word is masked in the rows of a "
+                             "task; leave it out, or train on it by a compress recipe"
+                             )  # fmt: skip
+        return self
 
     @model_validator(mode="after")
     def _encoder_or_init(self) -> Student:
@@ -199,6 +214,10 @@ class GlueRecipe(Settings):
         if teachers is None and soft.folds is not None:
             raise ValueError("soft_labels.folds: without teachers there is nothing to hold out "
                              "rows from; add teachers, or leave folds out")  # fmt: skip
+        if teachers is None and self.student.losses is not None:
+            raise ValueError("student.losses: are between encoders, and without teachers there is "
+                             "none to learn from; add teachers, or leave losses out"
+                             )  # fmt: skip
         if teachers is None and soft.unlabelled is not None and not soft.imported:
             raise ValueError("soft_labels.unlabelled: without teachers or imported soft labels "
                              "these rows have no label at all")  # fmt: skip

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from mtkd.recipe import TrainingSettings, with_overrides
+from mtkd.recipe import Candidate, EncoderLosses, TrainingSettings, with_overrides
 from mtkd.stages.fit import Fit, fit_unit
 from mtkd.stages.places import finetuned_place
 from mtkd.stages.prepare import has_unlabelled
+from mtkd.stages.selection import kept_candidates
 from mtkd.stages.unit import Run, Unit
 
 STAGE = "distill"
 PAPER_WEIGHT = 0.5
+INTERMEDIATE = "student_intermediate"
 
 
 def units(run: Run) -> list[Unit]:
@@ -26,6 +28,29 @@ def units(run: Run) -> list[Unit]:
     for name in ("student", *(["baseline"] if recipe.baseline else [])):
         together = shared_tasks(run)
         softened = tuple(t for t in soft if t in together) if name == "student" else ()
+        losses, live = _live(run, together) if name == "student" else (None, {})
+        start = None
+        if student.intermediate is not None and live:
+            start = INTERMEDIATE
+            training = with_overrides(recipe.training, student.training, student.intermediate)
+            found.append(
+                fit_unit(
+                    run,
+                    Fit(
+                        stage=STAGE,
+                        place=INTERMEDIATE,
+                        encoder=student,
+                        tasks=tuple(live),
+                        heads=student.heads,
+                        training=training.model_copy(update={"keep": "last"}),
+                        seed_names=("intermediate",),
+                        losses=losses,
+                        live=live,
+                        losses_alone=True,
+                    ),
+                )
+            )
+            losses, live = None, {}
         found.append(
             fit_unit(
                 run,
@@ -42,12 +67,31 @@ def units(run: Run) -> list[Unit]:
                     anneal=student.anneal and bool(softened),
                     temperature=recipe.soft_labels.temperature,
                     unlabelled=tuple(t for t in softened if has_unlabelled(run, t)),
+                    start=start,
+                    losses=losses,
+                    live=live,
                 ),
             )
         )
         if student.finetune:
             found += [_finetuned(run, name, task) for task in run.trained_tasks]
     return found
+
+
+def _live(run: Run, tasks: tuple[str, ...]) -> tuple[EncoderLosses | None, dict[str, Candidate]]:
+    """Return the losses between encoders, and the first kept candidate for tasks with teachers.
+
+    Raises: RecipeError: the losses cannot be had from the student and a candidate.
+    """
+    losses, teachers = run.recipe.student.losses, run.recipe.teachers
+    if losses is None or teachers is None:
+        return None, {}
+    from mtkd.stages.live import check_live  # with torch, not to list a run without such losses
+
+    for candidate in teachers.candidates:
+        check_live(losses, run.recipe.student, candidate)
+    first = kept_candidates(run)[0]
+    return losses, {task: first for task in tasks if task in teachers.tasks}
 
 
 def shared_tasks(run: Run) -> tuple[str, ...]:

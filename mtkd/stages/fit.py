@@ -11,8 +11,14 @@ from typing import Any
 from mtkd.batching import steps_per_epoch
 from mtkd.encoders import weights_size
 from mtkd.examples import Fold
-from mtkd.recipe import EncoderSettings, HeadSettings, TrainingSettings
-from mtkd.stages.places import prepared_place, soft_labels_place
+from mtkd.recipe import (
+    Candidate,
+    EncoderLosses,
+    EncoderSettings,
+    HeadSettings,
+    TrainingSettings,
+)
+from mtkd.stages.places import prepared_place, soft_labels_place, teacher_place
 from mtkd.stages.prepare import count_rows, unlabelled_splits
 from mtkd.stages.unit import Run, Unit, encoder_settings, flat, flat_mapping, training_settings
 
@@ -26,7 +32,8 @@ class Fit:
     have soft labels; distill_weight, anneal and temperature are theirs, as in
     `mtkd.training.Objective`. seed_names: what beside the recipe's seed sets random numbers apart.
     fold: the part of the train rows of tasks with teachers that is left out. unlabelled: of `soft`,
-    the tasks with rows that have soft labels only.
+    the tasks with rows that have soft labels only. losses: between encoders; live: the candidate
+    that is the live teacher for each of some tasks; losses_alone: whether labels do not count.
     """
 
     stage: str
@@ -43,6 +50,9 @@ class Fit:
     temperature: float = 1.0
     fold: Fold | None = None
     unlabelled: tuple[str, ...] = ()
+    losses: EncoderLosses | None = None
+    live: Mapping[str, Candidate] = dataclasses.field(default_factory=dict)
+    losses_alone: bool = False
 
 
 def fit_unit(run: Run, fit: Fit) -> Unit:
@@ -67,6 +77,10 @@ def fit_unit(run: Run, fit: Fit) -> Unit:
         settings["held out"] = [t for t in sorted(fit.tasks) if is_held_out(run, t, fit.fold)]
     if fit.unlabelled and run.recipe.soft_labels.unlabelled is not None:
         settings |= flat("soft_labels.unlabelled", run.recipe.soft_labels.unlabelled, {"files"})
+    if fit.losses is not None:
+        settings |= flat("student.losses", fit.losses)
+        settings["live teachers"] = {task: c.name for task, c in sorted(fit.live.items())}
+        settings["losses alone"] = fit.losses_alone
     encoder = fit.encoder.encoder
     copies = 1 + len(fit.tasks) * fit.training.keep_best_per_task
     return Unit(
@@ -78,6 +92,8 @@ def fit_unit(run: Run, fit: Fit) -> Unit:
             *(prepared_place(encoder, task, "unlabelled") for task in sorted(fit.unlabelled)),
             *(soft_labels_place(task) for task in sorted(fit.soft)),
             *([fit.start] if fit.start else []),
+            *(teacher_place(live.name, task) for task, live in sorted(fit.live.items())),
+            *_rows_of_live(fit),
         ),
         build=partial(_build, run, fit),
         all_processes=True,
@@ -86,6 +102,17 @@ def fit_unit(run: Run, fit: Fit) -> Unit:
         scratch=("checkpoint", ".checkpoint.partial", ".checkpoint.old", "kept"),
         version=2,  # dropout draws other numbers than in version 1, batches are packed otherwise
     )
+
+
+def _rows_of_live(fit: Fit) -> list[str]:
+    """Return where the rows stand that live teachers read, as they are tokenised for them."""
+    found = []
+    for task, live in sorted(fit.live.items()):
+        if live.encoder != fit.encoder.encoder:
+            found.append(prepared_place(live.encoder, task))
+            if task in fit.unlabelled:
+                found.append(prepared_place(live.encoder, task, "unlabelled"))
+    return found
 
 
 def is_held_out(run: Run, task: str, fold: Fold | None) -> bool:

@@ -17,11 +17,13 @@ from mtkd.metrics import is_constant, score, task_score
 from mtkd.model import MultiTaskModel, add_head, build_model
 from mtkd.recipe import derive_seed
 from mtkd.stages.fit import Fit
+from mtkd.stages.live import with_live_teachers
 from mtkd.stages.prepared import Prepared, open_prepared
 from mtkd.stages.rows import training_task
 from mtkd.stages.unit import Run
 from mtkd.training import Evaluation, Objective, train
 from mtkd.training.best import BestWeights
+from mtkd.training.live import StudentOfEncoders
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -35,28 +37,29 @@ def train_fit(run: Run, fit: Fit, folder: Path) -> dict[str, Any]:
     seed = derive_seed(run.recipe.seed, *fit.seed_names)
     prepared = {task: open_prepared(run, fit.encoder.encoder, task) for task in fit.tasks}
     model = _start(run, fit, seed)
-    progress = train(
-        model,
-        [
-            training_task(
-                run,
-                fit.encoder.encoder,
-                name,
-                ranked=model.head_configs[name]["type"] == "ranking",
-                temperature=fit.temperature if name in fit.soft else None,
-                unlabelled=name in fit.unlabelled,
-                fold=fit.fold,
-            )
-            for name in fit.tasks
-        ],
-        fit.training,
-        Objective(fit.distill_weight, fit.anneal, fit.temperature),
-        accelerator,
-        seed=seed,
-        folder=folder,
-        evaluate=_dev_evaluation(run, fit, prepared, accelerator),
-        title=fit.place,
-    )
+    tasks = [
+        training_task(
+            run,
+            fit.encoder.encoder,
+            name,
+            ranked=model.head_configs[name]["type"] == "ranking",
+            temperature=fit.temperature if name in fit.soft else None,
+            unlabelled=name in fit.unlabelled,
+            fold=fit.fold,
+        )
+        for name in fit.tasks
+    ]
+    objective = Objective(fit.distill_weight, fit.anneal, fit.temperature)
+    evaluate = _dev_evaluation(run, fit, prepared, accelerator)
+
+    how: Any = {"accelerator": accelerator, "seed": seed, "folder": folder, "title": fit.place}
+    trained: MultiTaskModel | StudentOfEncoders = model
+    if fit.live:
+        trained, goal = with_live_teachers(run, fit, model, tasks, objective, accelerator.device)
+        progress = train(trained, tasks, fit.training, goal, **how,
+                         evaluate=lambda own: evaluate(own.model))  # fmt: skip
+    else:
+        progress = train(model, tasks, fit.training, objective, **how, evaluate=evaluate)
     best = max(progress.history, key=lambda entry: entry["mean"])
     chosen = best if fit.training.keep == "best" else progress.history[-1]
     if accelerator.is_main_process:
@@ -65,7 +68,7 @@ def train_fit(run: Run, fit: Fit, folder: Path) -> dict[str, Any]:
         if fit.training.keep_best_per_task:
             kept = BestWeights(folder / "kept", accelerator, progress.kept)
             for name in fit.tasks:
-                kept.load_into(model, name)
+                kept.load_into(trained, name)
                 model.save(folder / "best" / name, tokenizer)
         content = {"chosen": chosen, "history": progress.history}
         (folder / "metrics.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")

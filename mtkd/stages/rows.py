@@ -62,6 +62,16 @@ def training_task(
     return _with_unlabelled(run, found, prepared.path(split), extra, temperature)
 
 
+def train_rows(run: Run, encoder: str, name: str, *, unlabelled: bool) -> PreparedSplit:
+    """Return a task's train rows as tokenised for an encoder, then those without labels."""
+    prepared = open_prepared(run, encoder, name)
+    paths = [prepared.path(run.tasks[name].train_splits[0])]
+    if unlabelled:
+        extra = open_prepared(run, encoder, name, "unlabelled")
+        paths += map(extra.path, extra.splits)
+    return PreparedSplit(paths, prepared.info["pad_token_id"])
+
+
 def _soft_targets(
     run: Run, prepared: Prepared, name: str, split: str, temperature: float
 ) -> SoftTargets:

@@ -12,11 +12,12 @@ from mtkd.distillation import DistilledEncoder
 from mtkd.examples.prepared import PreparedSplit
 from mtkd.model import MultiTaskModel
 from mtkd.training.cut import Piece
+from mtkd.training.live import StudentOfEncoders
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-Trained = MultiTaskModel | DistilledEncoder
+Trained = MultiTaskModel | StudentOfEncoders | DistilledEncoder
 
 
 class Source(Protocol):

@@ -85,6 +85,18 @@ def test_what_it_does_not_know_goes_to_transformers(
     assert len(called) == 1
 
 
+def test_hidden_states_that_are_asked_for_do_not_send_it_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """transformers hands the wish down to every layer; the fallback is slow, and drops otherwise."""
+    bert = small_bert()
+    use_fast_attention(bert)
+    monkeypatch.setattr(module, "sdpa_attention_forward", None)
+    ids = torch.arange(6).unsqueeze(0) + 5
+    found = bert(ids, output_hidden_states=True)
+    assert len(found.hidden_states) == 1 + bert.config.num_hidden_layers
+
+
 def small_bert(**options: object) -> BertModel:
     config = BertConfig(
         vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,

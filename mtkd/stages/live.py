@@ -1,0 +1,88 @@
+"""Live teachers of a multi-task student: checked against it by configurations, then loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+from mtkd.distillation import Shape, shape_of
+from mtkd.distillation.pair import Pair, make_pair
+from mtkd.encoders import encoder_folder
+from mtkd.errors import RecipeError
+from mtkd.model import MultiTaskModel
+from mtkd.recipe import EncoderLosses, EncoderSettings
+from mtkd.stages.fit import Fit
+from mtkd.stages.places import teacher_place
+from mtkd.stages.rows import train_rows
+from mtkd.stages.unit import Run
+from mtkd.training import TrainingTask
+from mtkd.training.live import LiveObjective, LiveTeacher, StudentOfEncoders
+from mtkd.training.objective import Objective
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger(__name__)
+
+
+def check_live(losses: EncoderLosses, student: EncoderSettings, teacher: EncoderSettings) -> Pair:
+    """See that losses between encoders can be had from a student and a teacher.
+
+    Raises: RecipeError: naming the key at fault.
+    """
+    own, other = _shape(student), _shape(teacher)
+    if own.vocabulary != other.vocabulary:
+        raise RecipeError(
+            f"student.losses: {student.encoder} has {own.vocabulary} words, {teacher.encoder} "
+            f"{other.vocabulary}: their states are of other tokens; take encoders of one "
+            "vocabulary, or leave the losses out"
+        )
+    try:
+        return make_pair(losses, own, other)
+    except RecipeError as error:
+        raise RecipeError(f"student.{error}") from error
+
+
+def with_live_teachers(
+    run: Run,
+    fit: Fit,
+    model: MultiTaskModel,
+    tasks: list[TrainingTask],
+    labels: Objective,
+    device: torch.device,
+) -> tuple[StudentOfEncoders, LiveObjective]:
+    """Return the student with what is learnt beside it, and what it learns.
+
+    Raises: RecipeError: a teacher reads other tokens than the student.
+    """
+    assert fit.losses is not None
+    (candidate,) = {live.name: live for live in fit.live.values()}.values()
+    pair = check_live(fit.losses, fit.encoder, candidate)
+    teachers = {}
+    for task in tasks:
+        if task.name not in fit.live:
+            continue
+        unlabelled = task.name in fit.unlabelled
+        rows = train_rows(run, candidate.encoder, task.name, unlabelled=unlabelled)
+        if not rows.same_tokens(task.rows):
+            raise RecipeError(f"student.losses: {candidate.encoder} and {fit.encoder.encoder} cut "
+                              f"the rows of {task.name} to other tokens, so their states cannot be "
+                              "compared; leave the losses out")  # fmt: skip
+        own = MultiTaskModel.load(run.folder / teacher_place(candidate.name, task.name)).encoder
+        own = own.requires_grad_(False).eval().to(device)
+        teachers[task.name] = LiveTeacher(own, rows, pair.teacher, pair.terms)
+        weights = own.num_parameters() / 1e6
+    log.info("%s: %s have a live teacher of %.1fM weights each, which is run forward on every "
+             "batch of theirs, for %s", fit.place, ", ".join(teachers), weights,
+             ", ".join(term.name for term in pair.terms))  # fmt: skip
+    student = StudentOfEncoders(model, pair.student, pair.projected, alone=fit.losses_alone)
+    return student, LiveObjective(None if fit.losses_alone else labels, teachers)
+
+
+def _shape(settings: EncoderSettings) -> Shape:
+    path = encoder_folder(settings.encoder) / "config.json"
+    config: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    shape = shape_of(config)
+    return shape if settings.layers is None else dataclasses.replace(shape, layers=settings.layers)

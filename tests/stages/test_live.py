@@ -1,0 +1,114 @@
+"""`student.losses`: losses between the student's encoder and live teachers, on tasks."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+
+from mtkd.errors import RecipeError
+from mtkd.model import MultiTaskModel
+from mtkd.recipe import load_recipe
+from tests.carry_out import carried_out
+
+ONE = ("tasks=[rte,stsb]", "teachers.tasks=[rte]", "teachers.select.by=[rte]", "baseline=false",
+       "teachers.refine=false", "student.finetune=false", "teachers.candidates.2.encoder="
+       "${student.encoder}", "training.optimizer=adamw")  # fmt: skip
+HIDDEN = "student.losses={hidden_mse: {weight: 1.0}, pkd: {weight: 10.0}}"
+
+
+def log_of(folder: Path) -> list[dict[str, float]]:
+    lines = map(json.loads, (folder / "log.jsonl").read_text("utf-8").splitlines())
+    return [line for line in lines if "dev" not in line]
+
+
+def test_tasks_with_a_teacher_have_the_losses_beside_those_on_labels(
+    tiny_recipe: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        run = carried_out(tiny_recipe, tmp_path / "run", *ONE, HIDDEN, last="distill")
+    lines = log_of(run.folder / "student")
+    for line in lines:
+        taught = line["task"] == "rte"
+        assert ("hidden_mse" in line) == ("pkd" in line) == taught
+        total = line["labels"] + (line["hidden_mse"] + 10 * line["pkd"] if taught else 0)
+        assert line["loss"] == pytest.approx(total, rel=1e-4)
+    assert {line["task"] for line in lines} == {"rte", "stsb"}
+    assert "student: rte have a live teacher" in caplog.text
+    saved = MultiTaskModel.load(run.folder / "student")
+    assert not any("projection" in name for name in saved.state_dict())
+
+
+def test_an_intermediate_training_is_on_the_losses_alone_and_the_student_starts_from_it(
+    tiny_recipe: Path, tmp_path: Path
+) -> None:
+    run = carried_out(
+        tiny_recipe, tmp_path / "run", *ONE, HIDDEN, "student.intermediate.epochs=4",
+        last="distill",
+    )  # fmt: skip
+    lines = log_of(run.folder / "student_intermediate")
+    assert {line["task"] for line in lines} == {"rte"}
+    assert not any("labels" in line for line in lines)
+    means = [sum(line["loss"] for line in lines if line["epoch"] == epoch) for epoch in (0, 3)]
+    assert means[1] < means[0]
+    assert not any("hidden_mse" in line for line in log_of(run.folder / "student"))
+    manifest = json.loads((run.folder / "student" / "manifest.json").read_text("utf-8"))
+    assert "artefact student_intermediate" in manifest["inputs"]
+
+
+def test_a_student_that_is_its_teacher_has_no_loss_to_begin_with(
+    tiny_recipe: Path, tmp_path: Path
+) -> None:
+    """The first update's terms are those of the teacher's own change in training, and no more."""
+    run = carried_out(
+        tiny_recipe, tmp_path / "run", *ONE,
+        "student.losses={embedding_mse: {weight: 1.0}, minilm: {weight: 1.0, relation_heads: 4}}",
+        "teachers.training.learning_rate=1.0e-30", "student.dropout=0.0", "training.log_every=1",
+        last="distill",
+    )  # fmt: skip
+    first = next(line for line in log_of(run.folder / "student") if line["task"] == "rte")
+    assert first["embedding_mse"] == pytest.approx(0.0, abs=1e-6) or first["step"] > 1
+
+
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("student.losses={mlm: {weight: 1.0}}", "losses: mlm: no word is masked"),
+        ("student.losses={minilm: {weight: 1.0, relation_heads: 5}}",
+         "student.losses.*relation_heads: 5 does not divide"),
+        ("student.intermediate.epochs=1", "intermediate is a training on losses alone"),
+    ],
+)  # fmt: skip
+def test_losses_that_cannot_be_had_are_refused_at_the_start(
+    tiny_recipe: Path, tmp_path: Path, override: str, key: str
+) -> None:
+    with pytest.raises(RecipeError, match=rf"(?s){key}"):
+        carried_out(tiny_recipe, tmp_path / "run", *ONE, override, last="prepare")
+    assert not (tmp_path / "run" / "teachers").exists()
+
+
+def test_a_teacher_of_another_vocabulary_is_refused(tiny_recipe: Path, tmp_path: Path) -> None:
+    same_words = [text for text in ONE if "candidates" not in text]
+    with pytest.raises(RecipeError, match=r"student.losses: .* words, .* states are of other"):
+        carried_out(tiny_recipe, tmp_path / "run", *same_words, HIDDEN, last="prepare")
+
+
+def test_losses_without_teachers_are_refused(tiny_recipe: Path) -> None:
+    with pytest.raises(RecipeError, match=r"student.losses: .*teachers"):
+        load_recipe(str(tiny_recipe), ["teachers=null", HIDDEN])
+
+
+def test_labels_and_losses_together_have_the_gradient_of_their_sum(
+    tiny_recipe: Path, tmp_path: Path
+) -> None:
+    """A weight of 0 for the losses leaves the student as it would be without them."""
+    plain = carried_out(tiny_recipe, tmp_path / "plain", *ONE, last="distill")
+    tiny = carried_out(
+        tiny_recipe, tmp_path / "tiny", *ONE, "student.losses={pkd: {weight: 1.0e-30}}",
+        last="distill",
+    )  # fmt: skip
+    one, other = (MultiTaskModel.load(r.folder / "student").state_dict() for r in (plain, tiny))
+    assert all(torch.equal(one[name], other[name]) for name in one)
