@@ -88,7 +88,7 @@ def test_what_it_does_not_know_goes_to_transformers(
 def test_hidden_states_that_are_asked_for_do_not_send_it_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """transformers hands the wish down to every layer; the fallback is slow, and drops otherwise."""
+    """transformers hands the wish down to every layer, and the fallback is slow."""
     bert = small_bert()
     use_fast_attention(bert)
     monkeypatch.setattr(module, "sdpa_attention_forward", None)

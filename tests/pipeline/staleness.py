@@ -261,6 +261,9 @@ def _without_null_parts(tree: dict[str, Any]) -> dict[str, Any]:
         del tree["teachers"]
     if tree["soft_labels"]["unlabelled"] is None:
         del tree["soft_labels"]["unlabelled"]
+    for key in ("losses", "intermediate"):
+        if tree["student"][key] is None:
+            del tree["student"][key]
     return tree
 
 

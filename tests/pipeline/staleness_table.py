@@ -6,7 +6,9 @@ try. What is made from these artefacts follows; see `tests/pipeline/staleness.py
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, get_args
+
+from mtkd.recipe import EncoderLosses
 
 
 class Row(NamedTuple):
@@ -96,6 +98,14 @@ HEAD = {
     "step_dropout": ("0.3",),
 }
 
+LOSS_KEYS = [
+    (loss, key)
+    for loss, field in EncoderLosses.model_fields.items()
+    for kind in get_args(field.annotation)
+    if kind is not type(None)
+    for key in kind.model_fields
+]
+
 RECIPE = {
     "name": row(""),  # of another name is another run
     "description": row("", "other"),
@@ -138,6 +148,11 @@ RECIPE = {
     "student.anneal": row("student", "true"),
     **{f"student.heads.{{task}}.{key}": row("of students", *v) for key, v in HEAD.items()},
     "student.finetune": row("submission", "true", "false"),  # says which model is submitted
+    # these need another run, or a teacher of the student's vocabulary: tests/stages/test_live.py
+    "student.init": row("of students"),
+    **{f"student.losses.{loss}.{key}": row("student") for loss, key in LOSS_KEYS},
+    **{f"student.intermediate.{key}": row("student") for key in TRAINING
+       if key not in NOT_OVERRIDDEN},
     "baseline": row("", "true", "false"),
     "submission.model": row("submission", "student", "baseline", "null"),
     "submission.fill_missing": row("submission", "majority"),

@@ -94,7 +94,7 @@ def test_what_is_not_made_yet_is_named_with_the_command_that_makes_it(
 
 def test_a_recipe_of_tasks_cannot_be_compressed_to(student: Path, tmp_path: Path) -> None:
     recipe = load_recipe(str(student), ["student.init=quickstart"])
-    with pytest.raises(RecipeError, match="student.init: quickstart is a recipe of kind glue"):
+    with pytest.raises(RecipeError, match=r"student.init: quickstart is a recipe of kind glue"):
         open_run(recipe, tmp_path / "run")
 
 

@@ -11,6 +11,7 @@ import torch
 
 from mtkd.errors import RecipeError
 from mtkd.model import MultiTaskModel
+from mtkd.pipeline import open_run, statuses
 from mtkd.recipe import load_recipe
 from tests.carry_out import carried_out
 
@@ -71,6 +72,17 @@ def test_a_student_that_is_its_teacher_has_no_loss_to_begin_with(
     )  # fmt: skip
     first = next(line for line in log_of(run.folder / "student") if line["task"] == "rte")
     assert first["embedding_mse"] == pytest.approx(0.0, abs=1e-6) or first["step"] > 1
+
+
+def test_a_loss_that_changes_makes_the_student_stale_and_no_teacher(
+    tiny_recipe: Path, tmp_path: Path
+) -> None:
+    run = carried_out(tiny_recipe, tmp_path / "run", *ONE, HIDDEN, last="distill")
+    heavier = load_recipe(str(tiny_recipe), [*ONE, HIDDEN.replace("10.0", "20.0")])
+    found = statuses(open_run(heavier, run.folder))
+    stale = [(s.unit.place, s.why) for stage in ("prepare", "teach", "soften", "distill")
+             for s in found[stage] if s.state != "done"]  # fmt: skip
+    assert stale == [("student", "student.losses.pkd.weight: 10.0 -> 20.0")]
 
 
 @pytest.mark.parametrize(
