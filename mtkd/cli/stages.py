@@ -20,7 +20,7 @@ from mtkd.cli.app import (
     load,
     open_,
 )
-from mtkd.errors import Interrupted
+from mtkd.errors import Interrupted, RecipeError
 from mtkd.terminal import print_table
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def _add_command(name: str, last: str | None, text: str) -> None:
         rerun: Rerun = False,
         cache_dir: CacheDir = None,
     ) -> None:
-        _carry_out(last, recipe, overrides, run_dir, dry_run, rerun, cache_dir)
+        kind = "compress" if name == "compress" else None
+        _carry_out(last, recipe, overrides, run_dir, dry_run, rerun, cache_dir, kind=kind)
 
     app.command(name, help=text)(command)
 
@@ -107,10 +108,14 @@ def _carry_out(
     rerun: bool,
     cache: Path | None,
     quiet: bool = False,
+    kind: str | None = None,
 ) -> Path:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's Ctrl-C
     try:
         checked, folder = load(source, overrides, run_dir)
+        if kind not in {None, checked.kind}:
+            raise RecipeError(f"{source}: kind: expected {kind}, found {checked.kind}; mtkd run "
+                              "carries out recipes of any kind")  # fmt: skip
         from mtkd import pipeline
 
         first = pipeline.compressed(checked, folder)

@@ -6,6 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from mtkd.errors import EncoderError
+from mtkd.shown import shown
+
 Positions = Literal["masked", "real"]
 
 
@@ -50,10 +53,25 @@ _KEYS = {
 }
 
 
-def shape_of(config: Mapping[str, Any]) -> Shape:
-    """Return the measures in a config.json."""
-    found = {
-        name: next(int(config[key]) for key in keys if key in config)
-        for name, keys in _KEYS.items()
-    }
-    return Shape(**found)
+def shape_of(config: Mapping[str, Any], where: str = "config.json") -> Shape:
+    """Return the measures in a config.json.
+
+    Args: where: what to call it in messages.
+    Raises: EncoderError: a measure is not there, or is none.
+    """
+    found = {}
+    for name, keys in _KEYS.items():
+        key = next((key for key in keys if key in config), None)
+        if key is None:
+            raise EncoderError(f"{where}: expected a key {' or '.join(keys)}, found none; copy "
+                               "the file again")  # fmt: skip
+        value = config[key]
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise EncoderError(f"{where}: {key}: expected a whole number of 1 or more, found "
+                               f"{shown(value)}")  # fmt: skip
+        found[name] = value
+    shape = Shape(**found)
+    if shape.width % shape.heads:
+        raise EncoderError(f"{where}: {shape.heads} attention heads do not divide a width of "
+                           f"{shape.width}")  # fmt: skip
+    return shape

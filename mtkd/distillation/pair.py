@@ -10,7 +10,7 @@ from typing import Any
 
 from mtkd.distillation.needs import Needs, Shape, shape_of
 from mtkd.distillation.registry import Term, build_terms
-from mtkd.distillation.smaller import architecture_of, chosen_layers
+from mtkd.distillation.smaller import student_shape
 from mtkd.distillation.states import HAVE_MLM_HEAD
 from mtkd.errors import RecipeError
 from mtkd.recipe import EncoderLosses, SmallerEncoder
@@ -54,7 +54,4 @@ def check_pair(losses: EncoderLosses, student: SmallerEncoder, teacher: Mapping[
     if kind not in HAVE_MLM_HEAD:
         raise RecipeError(f"teacher.encoder: a {kind} encoder cannot be compressed; those that can "
                           f"are {', '.join(HAVE_MLM_HEAD)}")  # fmt: skip
-    shape = shape_of(teacher)
-    architecture_of(student, teacher)
-    layers = len(chosen_layers(student, shape.layers))
-    return make_pair(losses, dataclasses.replace(shape, layers=layers), shape)
+    return make_pair(losses, student_shape(student, teacher), shape_of(teacher))

@@ -14,7 +14,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mtkd.batching import ahead
-from mtkd.errors import DataError
+from mtkd.errors import DataError, EncoderError
+from mtkd.examples.sentences import parts, sentences
 from mtkd.recipe.compress import CorpusSettings
 from mtkd.recipe.seeds import derive_seed
 
@@ -49,35 +50,40 @@ def write_corpus(
 ) -> tuple[CorpusInfo, NDArray[np.int64]]:
     """Write train.arrow and dev.arrow: guid, input_ids with the encoder's specials, length.
 
-    By `settings.unit` a row is a text, or what follows one after another cut into full blocks; a
-    longer text makes several rows. Whether a text goes to dev follows from the text itself, so one
-    that occurs twice is not on both sides. Memory is that of some chunks.
+    By `settings.unit` a row is a text, a sentence, or what follows one after another cut into full
+    blocks; what is longer makes several rows. Whether a text goes to dev follows from the text
+    itself, so one that occurs twice is not on both sides; so it is for each sentence, where rows
+    are sentences. Memory is that of some chunks.
 
     Returns: what was seen, and how often each token id is in train, (vocabulary,).
-    Raises: DataError: no rows are left for train or for dev.
+    Raises: DataError: no rows are left for train or for dev. EncoderError: the tokenizer is not one
+        of a masked-language model.
     """
     info = CorpusInfo()
     counts = np.zeros(len(tokenizer), dtype=np.int64)
     rows = _Rows(tokenizer, settings, info)
+    pieces = _pieces(texts, settings, seed, info)
     with ExitStack() as open_files:
         files = {split: _Writer(folder, split, open_files) for split in SPLITS}
         encode = _encoder(tokenizer)
-        for chunk, ids in ahead(encode, _chunks(texts, info)):
-            sides = [_side(text, settings.dev_share, seed) for text in chunk]
+        for sides, ids in ahead(encode, _chunks(pieces)):
             for split in SPLITS:
                 own = [own for own, side in zip(ids, sides, strict=True) if side == split]
                 found = rows.of(own, split)
                 files[split].write(found)
                 if split == "train" and found:
                     counts += np.bincount(np.concatenate(found), minlength=len(counts))
-        for split in SPLITS:  # last blocks, which are not full, and too few to be counted
-            files[split].write(rows.rest(split))
+        for split in SPLITS:
+            last = rows.rest(split)
+            files[split].write(last)
+            if split == "train" and last:
+                counts += np.bincount(last[0], minlength=len(counts))
     _check(info, settings)
     return info, counts
 
 
 class _Rows:
-    """Cuts texts to rows, and leaves out what teaches little."""
+    """Cuts texts or sentences to rows, and leaves out what teaches little."""
 
     def __init__(
         self,
@@ -86,13 +92,13 @@ class _Rows:
         info: CorpusInfo,
     ) -> None:
         self._unknown, self._settings, self._info = tokenizer.unk_token_id, settings, info
-        self._first, self._last = tokenizer("")["input_ids"]
+        self._first, self._last = _ends(tokenizer)
         self._room = settings.max_length - 2
         self._left: dict[str, list[int]] = {split: [] for split in SPLITS}
 
     def of(self, texts: Iterable[list[int]], split: Split) -> list[NDArray[np.int32]]:
         """Return the rows that some texts make."""
-        if self._settings.unit == "text":
+        if self._settings.unit != "block":
             pieces = (
                 ids[i : i + self._room] for ids in texts for i in range(0, len(ids), self._room)
             )
@@ -147,27 +153,49 @@ class _Writer:
 
 def _encoder(
     tokenizer: PreTrainedTokenizerBase,
-) -> Callable[[list[str]], tuple[list[str], list[list[int]]]]:
+) -> Callable[[list[tuple[str, Split]]], tuple[list[Split], list[list[int]]]]:
     backend = tokenizer.backend_tokenizer
     backend.no_truncation()
     backend.no_padding()
 
-    def encode(chunk: list[str]) -> tuple[list[str], list[list[int]]]:
-        found = backend.encode_batch_fast(chunk, add_special_tokens=False)
-        return chunk, [encoding.ids for encoding in found]
+    def encode(chunk: list[tuple[str, Split]]) -> tuple[list[Split], list[list[int]]]:
+        texts = [text for text, _ in chunk]
+        found = backend.encode_batch_fast(texts, add_special_tokens=False)
+        return [side for _, side in chunk], [encoding.ids for encoding in found]
 
     return encode
 
 
-def _chunks(texts: Iterable[str], info: CorpusInfo) -> Iterator[list[str]]:
-    chunk: list[str] = []
-    characters = 0
+def _ends(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
+    """Return what comes before and after a text."""
+    specials = tokenizer("")["input_ids"]
+    if len(specials) != 2 or None in (tokenizer.mask_token_id, tokenizer.pad_token_id):
+        raise EncoderError("teacher.encoder: its tokenizer is not one of a masked-language model: "
+                           "expected a token at each end of a text, one for masks and one for "
+                           f"padding, found {tokenizer.special_tokens_map}")  # fmt: skip
+    return specials[0], specials[1]
+
+
+def _pieces(
+    texts: Iterable[str], settings: CorpusSettings, seed: int, info: CorpusInfo
+) -> Iterator[tuple[str, Split]]:
+    """Yield what is tokenised by itself, with its side: texts, sentences, parts of long ones."""
     for text in texts:
         if not text:
             continue
         info.texts += 1
-        chunk.append(text)
-        characters += len(text)
+        for whole in sentences(text) if settings.unit == "sentence" else (text,):
+            side = _side(whole, settings.dev_share, seed)
+            for part in parts(whole):
+                yield part, side
+
+
+def _chunks(pieces: Iterable[tuple[str, Split]]) -> Iterator[list[tuple[str, Split]]]:
+    chunk: list[tuple[str, Split]] = []
+    characters = 0
+    for piece in pieces:
+        chunk.append(piece)
+        characters += len(piece[0])
         if len(chunk) == _CHUNK or characters > _CHUNK_CHARACTERS:
             yield chunk
             chunk, characters = [], 0
@@ -181,12 +209,17 @@ def _side(text: str, dev_share: float, seed: int) -> Split:
 
 
 def _check(info: CorpusInfo, settings: CorpusSettings) -> None:
-    left_out = (f"of {info.texts} texts {info.short} rows are shorter than corpus.min_tokens="
-                f"{settings.min_tokens}, and {info.unknown} have a larger share of unknown words "
-                f"than corpus.max_unknown={settings.max_unknown:g}")  # fmt: skip
+    if not sum(info.rows.values()):
+        raise DataError(
+            f"corpus: no row is left to learn from: of {info.texts} texts {info.short} rows are "
+            f"shorter than corpus.min_tokens={settings.min_tokens}, and {info.unknown} have a "
+            f"larger share of unknown words than corpus.max_unknown={settings.max_unknown:g}; give "
+            "more text, or change those keys"
+        )
     if not info.rows["train"]:
-        raise DataError(f"corpus: no row is left to learn from: {left_out}; give more text, or "
-                        "change those keys")  # fmt: skip
+        raise DataError(f"corpus.dev_share={settings.dev_share:g}: all {info.rows['dev']} rows are "
+                        "held out, and none is left to learn from; lower it, or give more text"
+                        )  # fmt: skip
     if not info.rows["dev"]:
         raise DataError(f"corpus.dev_share={settings.dev_share:g}: none of {info.rows['train']} "
                         "rows is held out to see what is learnt; raise it, or give more text"

@@ -86,7 +86,8 @@ def texts_of_hub(source: HubTexts, column: str) -> Generator[RawRow]:
 
     Raises: DataError: it cannot be had, or has no such column.
     """
-    dataset = _load(source.path, source.config, source.revision, source.split)
+    dataset = _load(source.path, source.config, source.revision, source.split,
+                    instead="corpus.hub=null corpus.files=[...]")  # fmt: skip
     where = "/".join(part for part in (source.path, source.config, source.split) if part)
     find_columns(dataset.column_names, [column], where)
     number = 0
@@ -96,7 +97,13 @@ def texts_of_hub(source: HubTexts, column: str) -> Generator[RawRow]:
             yield RawRow(f"{where}:row {number}", {column: text})
 
 
-def _load(path: str, config: str | None, revision: str | None, split: str) -> Dataset:
+def _load(
+    path: str,
+    config: str | None,
+    revision: str | None,
+    split: str,
+    instead: str = "data.source=directory data.root=<a glue_data folder>",
+) -> Dataset:
     """Load one split. One short question first: `datasets` asks a dead hub six times, for 23 s."""
     import datasets
     from huggingface_hub import HfApi
@@ -115,8 +122,7 @@ def _load(path: str, config: str | None, revision: str | None, split: str) -> Da
     except (ConnectionError, HTTPError) as error:
         raise DataError(
             f"{path}: not in the local cache, and the Hugging Face hub could not be reached "
-            f"({reason(unreachable or error)}); try again with a network, or read files: "
-            "data.source=directory data.root=<a glue_data folder>"
+            f"({reason(unreachable or error)}); try again with a network, or read files: {instead}"
         ) from error
     except (datasets.exceptions.DatasetNotFoundError, ValueError) as error:
         raise DataError(f"{path}: {reason(error)}") from error

@@ -17,8 +17,8 @@ class DecoupledAdamax(torch.optim.Adamax):
     shrinks by lr * decay first, as in AdamW (Loshchilov and Hutter 2019).
     """
 
-    def __init__(self, params: Iterable[dict[str, Any]], lr: float) -> None:
-        super().__init__(params, lr=lr, weight_decay=0.0)
+    def __init__(self, params: Iterable[dict[str, Any]], lr: float, **options: Any) -> None:
+        super().__init__(params, lr=lr, weight_decay=0.0, **options)
         # a hook, not a step() of its own: torch wraps each class's step, and would call the hooks
         # that others register once for this class and once for its parent
         self.register_step_pre_hook(_decay)

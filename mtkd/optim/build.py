@@ -41,11 +41,13 @@ def parameter_groups(model: nn.Module, settings: TrainingSettings) -> list[dict[
 def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
     """Return Adamax (the paper's) or AdamW, both with decoupled decay."""
     groups = parameter_groups(model, settings)
+    given = {"betas": settings.betas, "eps": settings.eps}
+    own: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if settings.optimizer == "adamax":
-        return DecoupledAdamax(groups, lr=settings.learning_rate)
+        return DecoupledAdamax(groups, lr=settings.learning_rate, **own)
     for group in groups:  # AdamW's own decay is decoupled already
         group["weight_decay"] = group.pop("decoupled_decay")
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True, **own)
 
 
 def _layer(name: str) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from pathlib import PurePath
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from mtkd.recipe.encoder_losses import EncoderLosses
 from mtkd.recipe.fields import Count, Dropout, Name, Settings, Share
 from mtkd.recipe.names import Line, Place
-from mtkd.recipe.schema import DataSettings, EncoderSettings
+from mtkd.recipe.schema import DataSettings, EncoderSettings, MaxRows
 from mtkd.recipe.training import TrainingOverrides, TrainingSettings
+from mtkd.shown import shown
 
 
 class SmallerEncoder(Settings):
@@ -21,22 +24,24 @@ class SmallerEncoder(Settings):
     architecture: of transformers; auto takes DistilBERT's where it can say the same, else the
     teacher's own. official: as DistilBERT was released, without the token type in the position
     embeddings and with a new transform before the vocabulary. start: random takes the shape alone.
+    hidden_size: a smaller width, of whole attention heads; see `mtkd.distillation.narrower`.
     """
 
     layers: Count | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
     keep: Literal["spread", "first", "last"] = "spread"
     architecture: Literal["auto", "distilbert", "same"] = "auto"
     official: bool = False
+    hidden_size: Count | None = None  # None: the teacher's width
     start: Literal["teacher", "random"] = "teacher"
     dropout: Dropout | None = None  # None: the teacher's
 
-    @model_validator(mode="after")
-    def _layers_ascend(self) -> SmallerEncoder:
-        if isinstance(self.layers, tuple) and any(
-            later <= before for before, later in zip(self.layers, self.layers[1:], strict=False)
-        ):
-            raise ValueError("layers: expected numbers that ascend, counted from 0, each once")
-        return self
+    @field_validator("layers")
+    @classmethod
+    def _layers_ascend(cls, layers: int | tuple[int, ...]) -> int | tuple[int, ...]:
+        if isinstance(layers, tuple) and any(later <= before for before, later in pairwise(layers)):
+            raise ValueError("expected numbers that ascend, counted from 0, each once; found "
+                             f"{list(layers)}")  # fmt: skip
+        return layers
 
 
 class HubTexts(Settings):
@@ -48,15 +53,30 @@ class HubTexts(Settings):
     split: Line = "train"
 
 
-class CorpusSettings(Settings):
-    """Texts, from any of these places, and how they are cut to rows."""
+TEXT_FILES = (".txt", ".jsonl", ".json", ".parquet")
 
-    files: tuple[Place, ...] = ()  # .txt with a text a line, .jsonl, .parquet
+
+def _of_known_kind(path: str) -> str:
+    if PurePath(path).suffix not in TEXT_FILES:
+        raise ValueError(f"expected a file of texts, whose name ends in {', '.join(TEXT_FILES)}, "
+                         f"found {shown(path)}")  # fmt: skip
+    return path
+
+
+class CorpusSettings(Settings):
+    """Texts, from any of these places, and how they are cut to rows.
+
+    unit: what a row is made of: a text, one of its sentences, or full blocks of texts one after
+    another. What is longer than `max_length` makes several rows.
+    """
+
+    # .txt with a text a line, .jsonl and .json with an object a line, .parquet
+    files: tuple[Annotated[Place, AfterValidator(_of_known_kind)], ...] = ()
     hub: HubTexts | None = None
     column: Line = "text"  # of .jsonl, .parquet and the hub
     tasks: tuple[Place, ...] = ()  # names of cards, or paths to cards: the texts of train rows
     data: DataSettings = DataSettings()  # where those are
-    unit: Literal["text", "block"] = "text"  # a row: a text, or full blocks of joined texts
+    unit: Literal["text", "sentence", "block"] = "text"
     max_length: Annotated[int, Field(ge=8)] = 128  # word pieces of a row, specials included
     min_tokens: Count = 5  # shorter rows are left out
     max_unknown: Share = 0.5  # rows with a larger share of unknown words are left out
@@ -66,6 +86,19 @@ class CorpusSettings(Settings):
     def _some_place(self) -> CorpusSettings:
         if not (self.files or self.hub or self.tasks):
             raise ValueError("name files, hub or tasks: there is no text otherwise")
+        return self
+
+    @model_validator(mode="after")
+    def _rows_can_be_had(self) -> CorpusSettings:
+        if self.min_tokens > self.max_length - 2:
+            raise ValueError(
+                f"min_tokens: {self.min_tokens}, but of max_length={self.max_length} "
+                f"two are specials, so no row has more than {self.max_length - 2}"
+            )
+        if self.data.max_rows != MaxRows():
+            raise ValueError("data.max_rows: all train rows of tasks are read; leave it out")
+        if "max_length" in self.data.model_fields_set:
+            raise ValueError("data.max_length: is max_length here; leave it out")
         return self
 
 

@@ -13,6 +13,7 @@ from mtkd.recipe.fields import Count, Positive, Settings, Share, Switch
 from mtkd.recipe.names import Line
 from mtkd.recipe.save_every import SaveInterval, check_save_every, parse_save_every
 
+Betas = tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
 PAPER_BATCH = 32  # rows an update in MT-DNN
 
 
@@ -55,6 +56,8 @@ class TrainingSettings(Settings):
     gradient_checkpointing: bool = False  # layers run twice: the same gradient, less memory
     learning_rate: Positive = 5e-5
     optimizer: Literal["adamax", "adamw"] = "adamax"
+    betas: Betas | None = None  # decay of the optimiser's two means; None: (0.9, 0.999)
+    eps: Positive | None = None  # that it adds to what it divides by; None: 1e-8
     weight_decay: Annotated[float, Field(ge=0)] = 0.01  # decoupled
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     warmup: Share = 0.1  # share of all steps
@@ -95,6 +98,8 @@ class TrainingOverrides(Settings):
     gradient_checkpointing: bool | None = None
     learning_rate: Positive | None = None
     optimizer: Literal["adamax", "adamw"] | None = None
+    betas: Betas | None = None
+    eps: Positive | None = None
     weight_decay: Annotated[float, Field(ge=0)] | None = None
     schedule: Literal["linear", "cosine", "constant"] | None = None
     warmup: Share | None = None

@@ -92,6 +92,9 @@ def flat_mapping(prefix: str, content: Mapping[str, Any], leave_out: set[str]) -
 def training_settings(settings: TrainingSettings, tasks: Collection[str]) -> dict[str, Any]:
     """Return those of the loop's settings that can change what is learnt of some tasks."""
     found = flat("training", settings, {*_WITHOUT_EFFECT, "batch_size", "sampling", "task_weights"})
+    for key in ("betas", "eps"):  # came later: what was made without them is as it was
+        if found[f"training.{key}"] is None:
+            del found[f"training.{key}"]
     if settings.max_tokens is None:
         found["training.batch_size"] = settings.rows_per_update  # auto is the paper's
     if len(tasks) > 1:

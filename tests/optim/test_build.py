@@ -266,3 +266,13 @@ def test_each_group_keeps_its_share_of_the_rate_throughout():
         embeddings = found["encoder.embeddings.word_embeddings.weight"]["lr"]
         assert embeddings == pytest.approx(rate * 0.5**4)
         assert {g["lr"] for name, g in found.items() if name.startswith("heads.")} == {rate}
+
+
+@pytest.mark.parametrize("kind", ["adamax", "adamw"])
+def test_betas_and_eps_reach_the_optimiser_and_are_its_own_where_not_given(kind: str) -> None:
+    layer = nn.Linear(2, 2)
+    given = TrainingSettings(optimizer=kind, betas=(0.9, 0.98), eps=1e-6)
+    (group, *_) = build_optimizer(layer, given).param_groups
+    assert (group["betas"], group["eps"]) == ((0.9, 0.98), 1e-6)
+    (group, *_) = build_optimizer(layer, TrainingSettings(optimizer=kind)).param_groups
+    assert (group["betas"], group["eps"]) == ((0.9, 0.999), 1e-8)

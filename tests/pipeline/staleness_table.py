@@ -49,6 +49,8 @@ TRAINING = {
     "gradient_checkpointing": row("", "true"),
     "learning_rate": row("trainings", "0.002", "5e-5"),
     "optimizer": row("trainings", "adamw"),
+    "betas": row("trainings", "[0.9, 0.98]"),
+    "eps": row("trainings", "1e-6"),
     "weight_decay": row("trainings", "0.1"),
     "schedule": row("trainings", "cosine", "constant"),
     "warmup": row("trainings", "0.5"),

@@ -40,16 +40,22 @@ def units(run: CompressRun) -> list[Unit]:
 
 
 def _build(run: CompressRun, folder: Path) -> dict[str, Any]:
-    from mtkd.distillation.smaller import smaller_encoder  # with torch, not to list a run
+    import torch  # not to list a run, nor is what follows
+
+    from mtkd.distillation.smaller import chosen_layers, smaller_encoder
     from mtkd.encoders import load_tokenizer
     from mtkd.stages.compress.models import load_model
 
-    model = load_model(run, TEACHER if run.recipe.warmup_mlm is not None else None)
-    student = smaller_encoder(model, run.recipe.student, derive_seed(run.recipe.seed, "student"))
+    settings, seed = run.recipe.student, derive_seed(run.recipe.seed, "student")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "new weights"))  # of a head that the teacher lacks
+        model = load_model(run, TEACHER if run.recipe.warmup_mlm is not None else None)
+    student = smaller_encoder(model, settings, seed)
     student.save_pretrained(folder)
     load_tokenizer(run.recipe.teacher.encoder).save_pretrained(folder)
     return {
         "parameters": student.num_parameters(),
         "teacher_parameters": model.num_parameters(),
         "architecture": type(student).__name__,
+        "teacher_layers": list(chosen_layers(settings, model.config.num_hidden_layers)),
     }

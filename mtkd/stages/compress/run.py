@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mtkd.encoders import encoder_folder, max_positions
-from mtkd.errors import MtkdError, RecipeError
+from mtkd.encoders import configure, encoder_folder, load_config, max_positions
+from mtkd.encoders.mlm_head import HEAD_WEIGHT, held_layers, holds_head
+from mtkd.errors import DataError, EncoderError, RecipeError
+from mtkd.examples import has_split, read_examples
 from mtkd.recipe import CompressRecipe, EncoderLosses
 from mtkd.task import Task, load_task
 
@@ -28,19 +30,16 @@ class CompressRun:
 def plan_compress(recipe: CompressRecipe, folder: Path) -> CompressRun:
     """Return the run of a recipe, once it is clear that its two encoders can be had and compared.
 
-    Only configurations are read.
+    Only configurations are read, the names of weights, and whether files are there.
 
-    Raises: RecipeError: naming all that does not fit at once. EncoderError: there is no teacher.
+    Raises: RecipeError: naming all that does not fit at once. EncoderError: there is no teacher, or
+        its configuration is not one. CardError: a task's card.
     """
-    faults: list[str] = []
-    tasks = {}
-    for source in recipe.corpus.tasks:
-        task = load_task(source)
-        if not task.train_splits:
-            faults.append(f"corpus.tasks: {task.name} has no train rows; leave it out")
-        tasks[task.name] = task
+    tasks, faults = _tasks(recipe)
     faults += [f"corpus.files: {path}: no such file" for path in recipe.corpus.files
                if not Path(path).is_file()]  # fmt: skip
+    if not recipe.losses.weighted():
+        faults.append("losses: none is named, so nothing would be learnt; name one with its weight")
     faults += _encoder_faults(recipe)
     if faults:
         raise RecipeError("\n".join([f"{recipe.name}: {len(faults)} fault(s)", *faults]))
@@ -49,26 +48,63 @@ def plan_compress(recipe: CompressRecipe, folder: Path) -> CompressRun:
 
 def teacher_config(recipe: CompressRecipe) -> dict[str, Any]:
     """Return the teacher's config.json, with its depth as the recipe sets it."""
-    path = encoder_folder(recipe.teacher.encoder) / "config.json"
-    config = json.loads(path.read_text("utf-8"))
+    config = json.loads(_config_path(recipe).read_text("utf-8"))
     if recipe.teacher.layers is not None:
         config["num_hidden_layers"] = recipe.teacher.layers
     return config
 
 
-def _encoder_faults(recipe: CompressRecipe) -> list[str]:
-    from mtkd.distillation.pair import check_pair  # with torch, not to list recipes
+def _config_path(recipe: CompressRecipe) -> Path:
+    return encoder_folder(recipe.teacher.encoder) / "config.json"
 
-    config = teacher_config(recipe)
+
+def _tasks(recipe: CompressRecipe) -> tuple[dict[str, Task], list[str]]:
+    """Return the tasks whose texts are read, by name, and what is wrong with them."""
+    tasks: dict[str, Task] = {}
+    faults = []
+    for source in recipe.corpus.tasks:
+        task = load_task(source)
+        if task.name in tasks:
+            faults.append(f"corpus.tasks: {task.name} stands twice")
+        if not task.train_splits:
+            faults.append(f"corpus.tasks: {task.name} has no train rows; leave it out")
+        tasks[task.name] = task
+        try:
+            for split in task.train_splits:
+                if not has_split(task, split, recipe.corpus.data):
+                    read_examples(task, split, recipe.corpus.data)  # says which file
+        except DataError as error:
+            faults.append(f"corpus.data: {task.name}: {error}")
+    return tasks, faults
+
+
+def _encoder_faults(recipe: CompressRecipe) -> list[str]:
+    from mtkd.distillation.needs import shape_of  # with torch, not to list recipes
+    from mtkd.distillation.pair import check_pair
+
+    encoder, config, path = recipe.teacher.encoder, teacher_config(recipe), _config_path(recipe)
     found = []
+    kind = config.get("model_type")
+    if kind in HEAD_WEIGHT:
+        depth = shape_of(config, f"teacher.encoder: {path}").layers
+        if depth > (held := held_layers(encoder)):
+            key = "encoder" if recipe.teacher.layers is None else "layers"
+            raise EncoderError(f"teacher.{key}: {path}: {depth} layers, but the weights beside it "
+                               f"are those of {held}")  # fmt: skip
+        if ("soft_mlm" in recipe.losses.weighted() and recipe.warmup_mlm is None
+                and not holds_head(encoder, kind)):  # fmt: skip
+            found.append(f"warmup_mlm: {encoder} comes without a masked-language head, and "
+                         "losses.soft_mlm compares what that says: set it to the epochs that a "
+                         "new one is trained for first, or leave the loss out")  # fmt: skip
     try:
         check_pair(recipe.losses, recipe.student, config)
-    except MtkdError as error:
+    except RecipeError as error:
         found.append(str(error))
-    positions = max_positions(recipe.teacher.encoder)
+    configure(load_config(encoder), recipe.teacher)  # raises what it cannot be set to
+    positions = max_positions(encoder)
     if positions is not None and recipe.corpus.max_length > positions:
         found.append(f"corpus.max_length: {recipe.corpus.max_length}, but "
-                     f"{recipe.teacher.encoder} has {positions} positions")  # fmt: skip
+                     f"{encoder} has {positions} positions")  # fmt: skip
     return found
 
 
