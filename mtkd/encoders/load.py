@@ -123,6 +123,8 @@ def configure(config: Any, settings: EncoderSettings) -> None:
         if settings.layers > depth:
             raise EncoderError(f"{settings.encoder}: layers={settings.layers}, but it has {depth}")
         config.num_hidden_layers = settings.layers
+        if getattr(config, "layer_types", None):  # ModernBERT's, one a layer
+            config.layer_types = config.layer_types[: settings.layers]
 
 
 def load_config(encoder: str) -> Any:

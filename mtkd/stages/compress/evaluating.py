@@ -16,20 +16,18 @@ from mtkd.recipe import EncoderLosses, derive_seed
 from mtkd.speed import forward_times
 from mtkd.stages.compress.held_out import score_held_out
 from mtkd.stages.compress.models import load_corpus, load_masking, load_model, load_teacher
-from mtkd.stages.compress.run import START, STUDENT, TEACHER, CompressRun
+from mtkd.stages.compress.run import START, STUDENT, TEACHER, CompressRun, has_words
 from mtkd.stages.compress.table import markdown_table
 from mtkd.training.encoder_goal import EncoderGoal
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-_LOSSES = EncoderLosses.model_validate(
-    {
-        "mlm": {"weight": 1.0},
-        "soft_mlm": {"weight": 1.0, "temperature": 1.0, "restrict_to_masked": True},
-        "cosine": {"weight": 1.0},
-    }
-)
+_OF_WORDS: dict[str, Any] = {
+    "mlm": {"weight": 1.0},
+    "soft_mlm": {"weight": 1.0, "temperature": 1.0, "restrict_to_masked": True},
+}
+_OF_STATES = {"cosine": {"weight": 1.0}}
 
 
 def evaluate_encoders(run: CompressRun, folder: Path) -> dict[str, Any]:
@@ -46,17 +44,19 @@ def evaluate_encoders(run: CompressRun, folder: Path) -> dict[str, Any]:
         model = load_model(run, place)
         shape = shape_of(model.config.to_dict())
         teacher = load_teacher(run, Needs(), accelerator.device)
-        pair = make_pair(_LOSSES, shape, shape_of(teacher.model.config.to_dict()))
-        teacher.needs = pair.teacher
-        own = DistilledEncoder(model, pair.student).to(accelerator.device)
-        goal = EncoderGoal(pair.terms, pair.student, teacher, masking, seed)
-        scores = score_held_out(own, goal, corpus, accelerator)
-        found[name] = {
-            "parameters": model.num_parameters(),
-            "perplexity": round(math.exp(min(scores["mlm"], 700.0)), 6),
-            "divergence": round(scores["soft_mlm"], 6),
-            "cosine": round(1 - scores["cosine"], 6),
-        }
+        theirs = shape_of(teacher.model.config.to_dict())
+        scores: dict[str, float] = {}
+        # a narrower student's states have no angle to the teacher's
+        wanted = (_OF_WORDS if has_words(recipe) else {}) | (
+            _OF_STATES if shape.width == theirs.width else {}
+        )
+        own = DistilledEncoder(model, Needs())
+        if wanted:
+            pair = make_pair(EncoderLosses.model_validate(wanted), shape, theirs)
+            own.needs, teacher.needs = pair.student, pair.teacher
+            goal = EncoderGoal(pair.terms, pair.student, teacher, masking, seed)
+            scores = score_held_out(own.to(accelerator.device), goal, corpus, accelerator)
+        found[name] = {"parameters": model.num_parameters(), **_shown(scores)}
         encoders[name] = own.encoder
     content = {"rows": len(corpus.rows), "models": found}
     _write(folder / "metrics.json", content)
@@ -64,7 +64,18 @@ def evaluate_encoders(run: CompressRun, folder: Path) -> dict[str, Any]:
     conditions = {"threads": torch.get_num_threads(), "device": str(accelerator.device)}
     _write(folder / "speed.json", {**conditions, "models": speed})
     (folder / "table.md").write_text(markdown_table(content, speed), "utf-8")
-    return {"perplexity": found["student"]["perplexity"]}
+    return {}
+
+
+def _shown(scores: dict[str, float]) -> dict[str, float]:
+    """Return scores as the table shows them."""
+    found = {}
+    if "mlm" in scores:
+        found["perplexity"] = round(math.exp(min(scores["mlm"], 700.0)), 6)
+        found["divergence"] = round(scores["soft_mlm"], 6)
+    if "cosine" in scores:
+        found["cosine"] = round(1 - scores["cosine"], 6)
+    return found
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -108,6 +108,12 @@ def _encoder_faults(recipe: CompressRecipe) -> list[str]:
     return found
 
 
+def has_words(recipe: CompressRecipe) -> bool:
+    """Return whether the teacher has a masked-language head that has learnt."""
+    kind = teacher_config(recipe)["model_type"]
+    return recipe.warmup_mlm is not None or holds_head(recipe.teacher.encoder, kind)
+
+
 def reads_teacher(losses: EncoderLosses) -> bool:
     """Return whether any loss compares with a teacher."""
     return bool(set(losses.weighted()) - {"mlm"})

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+_DIGITS = {"perplexity": 2, "divergence": 3, "cosine": 3}
 LEGEND = (
     "On held-out text, with the same masks for all. perplexity: of masked tokens; divergence: KL "
     "of the model's words there from the teacher's, in nats; cosine: of last hidden states with "
@@ -22,18 +23,17 @@ def table_cells(
     Args: content: of metrics.json. speed: milliseconds by model and batch, of speed.json.
     """
     batches = list(next(iter(speed.values())))
-    header = ["model", "parameters", "perplexity", "divergence", "cosine"]
-    header += [f"ms, {batch}" for batch in batches]
+    models = content["models"]
+    scores = [name for name in _DIGITS if any(name in found for found in models.values())]
+    header = ["model", "parameters", *scores, *(f"ms, {batch}" for batch in batches)]
     rows = [
         [
             name,
             f"{found['parameters'] / 1e6:.1f}M",
-            f"{found['perplexity']:.2f}",
-            f"{found['divergence']:.3f}",
-            f"{found['cosine']:.3f}",
+            *(f"{found[score]:.{_DIGITS[score]}f}" if score in found else "" for score in scores),
             *(f"{speed[name][batch]:.1f}" for batch in batches),
         ]
-        for name, found in content["models"].items()
+        for name, found in models.items()
     ]
     return header, rows
 

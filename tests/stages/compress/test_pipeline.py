@@ -1,0 +1,168 @@
+"""A compress pipeline from texts to a smaller encoder, on a tiny teacher."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from safetensors.torch import load_file
+
+from mtkd.artifacts import read_manifest
+from mtkd.pipeline import open_run, statuses
+from mtkd.recipe import load_recipe
+from tests.carry_out import carried_out
+
+SAME_FILES = ("corpus", "teacher", "student_init", "student")
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: str, tiny_glue: Path) -> Path:
+    """One layer of the tiny encoder's two, by DistilBERT's losses."""
+    content = {
+        "name": "half",
+        "kind": "compress",
+        "teacher": {"encoder": tiny_encoder},
+        "warmup_mlm": 1,
+        "student": {"layers": 1},
+        "corpus": {"tasks": ["rte", "cola"], "data": {"root": str(tiny_glue)}, "max_length": 32,
+                   "min_tokens": 2, "max_unknown": 1.0, "dev_share": 0.2},
+        "losses": {"soft_mlm": {"weight": 5.0}, "mlm": {"weight": 2.0}, "cosine": {"weight": 1.0}},
+        "training": {"epochs": 2, "batch_size": 16, "learning_rate": 1e-3, "precision": "fp32",
+                     "optimizer": "adamw"},
+    }  # fmt: skip
+    path = tmp_path_factory.mktemp("recipes") / "half.yaml"
+    OmegaConf.save(OmegaConf.create(content), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, recipe: Path) -> Path:
+    """Its run, carried out whole. Tests must not change it."""
+    folder = tmp_path_factory.mktemp("runs") / "half"
+    carried_out(recipe, folder, last="evaluate")
+    return folder
+
+
+def made(folder: Path) -> dict[str, bytes]:
+    """What is made, but for times."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for place in (*SAME_FILES, "evaluation")
+        for path in sorted((folder / place).rglob("*"))
+        if path.is_file() and path.name not in {"manifest.json", "speed.json", "table.md"}
+    }
+
+
+def metrics(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "evaluation" / "metrics.json").read_text("utf-8"))["models"]
+
+
+def test_the_student_has_learnt_to_be_like_its_teacher(finished: Path) -> None:
+    models = metrics(finished)
+    assert list(models) == ["teacher", "student as it began", "student"]
+    assert models["teacher"]["divergence"] == 0
+    assert models["teacher"]["cosine"] == pytest.approx(1, abs=1e-6)
+    # words of a random teacher are all alike, so only states tell
+    assert models["student"]["cosine"] > models["student as it began"]["cosine"]
+    history = json.loads((finished / "student" / "metrics.json").read_text("utf-8"))["history"]
+    losses = [entry["metrics"]["corpus/dev"]["loss"] for entry in history]
+    assert losses[1] < losses[0]
+    assert models["student"]["parameters"] < models["teacher"]["parameters"]
+    table = (finished / "evaluation" / "table.md").read_text("utf-8")
+    assert f"{models['student']['cosine']:.3f}" in table
+
+
+def test_two_runs_write_the_same_bytes(finished: Path, recipe: Path, tmp_path: Path) -> None:
+    carried_out(recipe, tmp_path / "again", last="evaluate")
+    one, other = made(finished), made(tmp_path / "again")
+    assert one.keys() == other.keys()
+    assert [name for name in one if one[name] != other[name]] == []
+
+
+def test_the_student_loads_in_plain_transformers(finished: Path) -> None:
+    code = (
+        "import sys, torch; from transformers import AutoModel, AutoModelForMaskedLM, "
+        "AutoTokenizer; f = sys.argv[1]; t = AutoTokenizer.from_pretrained(f); "
+        "m = AutoModelForMaskedLM.from_pretrained(f); e = AutoModel.from_pretrained(f); "
+        "i = t('the cat sleeps', return_tensors='pt'); print(type(m).__name__, "
+        "tuple(m(**i).logits.shape)[-1] == len(t), tuple(e(**i).last_hidden_state.shape)[-1], "
+        "any(name.startswith('mtkd') for name in sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(finished / "student")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["DistilBertForMaskedLM", "True", "32", "False"]
+
+
+def test_a_student_with_all_layers_begins_as_its_teacher(recipe: Path, tmp_path: Path) -> None:
+    carried_out(recipe, tmp_path / "run", "student.layers=2", "training.epochs=1", last="evaluate")
+    began = metrics(tmp_path / "run")["student as it began"]
+    assert began["divergence"] == pytest.approx(0, abs=1e-5)
+    assert began["cosine"] == pytest.approx(1, abs=1e-5)
+
+
+def test_a_projection_is_learnt_for_a_narrower_student_and_gone_from_it(
+    recipe: Path, tmp_path: Path
+) -> None:
+    """Every loss that does not ask for the same width or heads, together."""
+    losses = ("{soft_mlm: {weight: 1.0, restrict_to_masked: true}, hidden_mse: {weight: 1.0}, "
+              "embedding_mse: {weight: 1.0}, minilm: {weight: 1.0, relation_heads: 4}}"
+              )  # fmt: skip
+    run = carried_out(recipe, tmp_path / "run", f"losses={losses}", "student.hidden_size=16",
+                      last="evaluate")  # fmt: skip
+    weights = load_file(run.folder / "student" / "model.safetensors")
+    assert not any("projection" in name for name in weights)
+    assert weights["distilbert.embeddings.word_embeddings.weight"].size(1) == 16
+    models = metrics(run.folder)
+    assert "cosine" not in models["student"]
+    assert models["student"]["divergence"] < models["student as it began"]["divergence"]
+
+
+def test_without_a_head_only_states_are_compared(recipe: Path, tmp_path: Path) -> None:
+    run = carried_out(recipe, tmp_path / "run", "losses={minilm: {weight: 1.0, relation_heads: 4}}",
+                      "warmup_mlm=null", last="evaluate")  # fmt: skip
+    assert not (run.folder / "teacher").exists()
+    assert set(metrics(run.folder)["student"]) == {"parameters", "cosine"}
+
+
+@pytest.mark.parametrize(
+    ("override", "stale"),
+    [
+        ("training.log_every=3", []),
+        ("losses.mlm.weight=3.0", ["student", "evaluation"]),
+        ("student.layers=2", ["student_init", "student", "evaluation"]),
+        ("warmup_mlm=2", ["teacher", "student_init", "student", "evaluation"]),
+        ("corpus.min_tokens=3", ["corpus", "teacher", "student_init", "student", "evaluation"]),
+        ("masking.share=0.2", ["teacher", "student_init", "student", "evaluation"]),
+    ],
+)
+def test_a_key_makes_stale_what_it_shapes_and_what_follows(
+    finished: Path, recipe: Path, override: str, stale: list[str]
+) -> None:
+    run = open_run(load_recipe(str(recipe), [override]), finished)
+    found = [s.unit.place for parts in statuses(run).values() for s in parts if s.state != "done"]
+    assert found == stale
+
+
+def test_an_encoders_own_weights_are_in_the_fingerprint(finished: Path) -> None:
+    manifest = read_manifest(finished / "teacher")
+    assert manifest is not None
+    assert any(key.startswith("teacher file model") for key in manifest.inputs)
+
+
+def test_a_random_start_has_the_shape_alone(recipe: Path, tmp_path: Path, finished: Path) -> None:
+    run = carried_out(recipe, tmp_path / "run", "student.start=random", last="init-student")
+    one, other = (
+        load_file(folder / "student_init" / "model.safetensors")
+        for folder in (run.folder, finished)
+    )
+    assert {n: t.shape for n, t in one.items()} == {n: t.shape for n, t in other.items()}
+    name = "distilbert.transformer.layer.0.ffn.lin1.weight"
+    assert not torch.equal(one[name], other[name])
