@@ -33,6 +33,13 @@ class Shape:
         return ((w, w), (w, w), (w, w), (w, w), (w, self.inner), (self.inner, w))
 
 
+@dataclasses.dataclass(frozen=True)
+class Product:
+    """Linear layers beside those of an encoder, as (inputs, outputs)."""
+
+    linear: tuple[tuple[int, int], ...]
+
+
 def forward_flops(shape: Shape, lengths: NDArray[np.int64]) -> float:
     """Return the FLOPs of one forward pass over rows of these lengths, without padding.
 
@@ -46,9 +53,15 @@ def forward_flops(shape: Shape, lengths: NDArray[np.int64]) -> float:
 
 
 def matrix_rate(
-    shape: Shape, tokens: int, dtype: torch.dtype, device: str, *, training: bool, times: int
+    shape: Shape | Product,
+    tokens: int,
+    dtype: torch.dtype,
+    device: str,
+    *,
+    training: bool,
+    times: int,
 ) -> float:
-    """Return FLOPs a second of `torch.mm` at the shapes of the encoder's linear layers.
+    """Return FLOPs a second of `torch.mm` at the shapes of linear layers.
 
     Args: tokens: of a batch. training: with both products of the backward pass. times: each
         product is timed so often, and the median taken.

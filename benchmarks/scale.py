@@ -14,8 +14,15 @@ from benchmarks.scale_parts import PARTS
 TIMES = (1, 4, 16, 64)
 PREDICTED = (1, 4)  # a real forward pass
 GROUP = 65_536  # rows of a store's row group, which is held at a time: never less than one
-ROWS = {"prepare": 1000, "write": GROUP, "read": GROUP, "join": 16_384, "predict": 1000}
-QUICK = {"prepare": 50, "write": 500, "read": 500, "join": 500, "predict": 4}
+ROWS = {
+    "prepare": 1000,
+    "corpus": 1000,
+    "write": GROUP,
+    "read": GROUP,
+    "join": 16_384,
+    "predict": 1000,
+}
+QUICK = {"prepare": 50, "corpus": 50, "write": 500, "read": 500, "join": 500, "predict": 4}
 ROUNDS = 2
 EXPONENT = 1.05
 FLAT_MB = 64.0  # a process that holds its rows would hold far more at 64 times as many
@@ -65,9 +72,9 @@ def report(
         title="scale: 1, 4, 16 and 64 times the rows",
         note=(
             "Sample rows repeated under new guids; each size is a process of its own, its imports "
-            "and a warm-up left out, medians of rounds. prepare: tokenising; write and read: a "
-            "store of three teachers' random logits, a window at a time, and reading it through "
-            "with its checks; join: reading it for training and joining it to its rows, which "
+            "and a warm-up left out, medians of rounds. prepare: tokenising; corpus: texts to rows "
+            "of a corpus; write and read: a store of three teachers' random logits, a window at a "
+            "time, and reading it through with its checks; join: reading it for training and joining it to its rows, which "
             "then lie in memory; predict: a real forward pass at 1 and 4 times. Exponents are "
             "least-squares fits of log time to log rows."
         ),

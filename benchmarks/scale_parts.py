@@ -37,6 +37,27 @@ def prepare(folder: Path, rows: int) -> dict[str, float]:
     return _since(before, started)
 
 
+def corpus(folder: Path, rows: int) -> dict[str, float]:
+    """Cut sample texts to rows of a corpus, repeated."""
+    from benchmarks.rows import ENCODER
+    from mtkd.encoders import load_tokenizer
+    from mtkd.examples.corpus import write_corpus
+    from mtkd.recipe import CorpusSettings
+
+    tokenizer, examples = load_tokenizer(ENCODER), _sample()
+    settings = CorpusSettings(tasks=("rte",), dev_share=0.1)
+
+    def texts(count: int) -> Iterator[str]:
+        for number, example in enumerate(_repeated(examples, count)):
+            yield f"{number}: {example.texts[0]}"
+
+    (folder / "warm").mkdir()
+    write_corpus(texts(WARM), tokenizer, settings, 1, folder / "warm")
+    before, started = peak_resident_mb(), time.perf_counter()
+    write_corpus(texts(rows), tokenizer, settings, 1, folder)
+    return _since(before, started)
+
+
 def write(folder: Path, rows: int) -> dict[str, float]:
     """Write a store of random logits, a window at a time as soften reads predictions."""
     _write(folder / "warm.parquet", WARM)
@@ -98,6 +119,7 @@ def predict(folder: Path, rows: int) -> dict[str, float]:
 
 PARTS: dict[str, Callable[[Path, int], dict[str, float]]] = {
     "prepare": prepare,
+    "corpus": corpus,
     "write": write,
     "read": read,
     "join": join,

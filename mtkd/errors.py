@@ -85,7 +85,8 @@ class ShapeError(MtkdError, ValueError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the closest known word, or an empty string."""
-    if len(word) > _LONGEST_WORD:  # no slip of the pen, and slow to compare
+    if len(word) > _LONGEST_WORD:  # no slip of the pen, and slow to compare; nor is what is known
         return ""
-    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    words = [each for each in known if len(each) <= 2 * _LONGEST_WORD]
+    close = get_close_matches(word, words, n=1, cutoff=0.6)
     return f"; did you mean {shown(close[0])}?" if close else ""
