@@ -74,9 +74,9 @@ def report(
             "Sample rows repeated under new guids; each size is a process of its own, its imports "
             "and a warm-up left out, medians of rounds. prepare: tokenising; corpus: texts to rows "
             "of a corpus; write and read: a store of three teachers' random logits, a window at a "
-            "time, and reading it through with its checks; join: reading it for training and joining it to its rows, which "
-            "then lie in memory; predict: a real forward pass at 1 and 4 times. Exponents are "
-            "least-squares fits of log time to log rows."
+            "time, and reading it through with its checks; join: reading it for training and "
+            "joining it to its rows, which then lie in memory; predict: a real forward pass at 1 "
+            "and 4 times. Exponents are least-squares fits of log time to log rows."
         ),
         tables=(Table(columns, tuple(table)),),
         targets=tuple(targets),

@@ -19,10 +19,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 
 from mtkd.shown import shown
 
-_LONGEST_WORD = 200
+_LONGEST_WORD, _MOST_WORDS = 80, 300
 
 
 class MtkdError(Exception):
@@ -85,8 +86,8 @@ class ShapeError(MtkdError, ValueError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the closest known word, or an empty string."""
-    if len(word) > _LONGEST_WORD:  # no slip of the pen, and slow to compare; nor is what is known
+    if len(word) > _LONGEST_WORD:  # no slip of the pen, and slow to compare
         return ""
-    words = [each for each in known if len(each) <= 2 * _LONGEST_WORD]
-    close = get_close_matches(word, words, n=1, cutoff=0.6)
+    words = (each for each in known if len(each) <= _LONGEST_WORD)
+    close = get_close_matches(word, list(islice(words, _MOST_WORDS)), n=1, cutoff=0.6)
     return f"; did you mean {shown(close[0])}?" if close else ""
