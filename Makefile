@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: demo test faults fuzz lint bench bench-accuracy venv clean wheel-check
+.PHONY: demo test faults fuzz lint bench bench-accuracy bench-compress venv clean wheel-check
 
 demo: venv  ## the whole pipeline on the sample data
 	$(BIN)/mtkd run quickstart
@@ -29,6 +29,9 @@ bench: $(BENCH_STAMP)  ## beside peers, into benchmarks/results/; on real rows w
 
 bench-accuracy: $(STAMP)  ## does speed cost accuracy? hours; GLUE=glue_data
 	$(BIN)/python -m benchmarks.accuracy $(or $(GLUE),$(error GLUE=DIR: a glue_data folder))
+
+bench-compress: $(STAMP)  ## does distilling an encoder pay, and each loss? hours; GLUE=glue_data
+	$(BIN)/python -m benchmarks.ablation $(or $(GLUE),$(error GLUE=DIR: a glue_data folder))
 
 $(BENCH_STAMP): $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
