@@ -41,6 +41,19 @@ def _rows(suffix: str) -> Callable[[Path], Use]:
     return open_
 
 
+def _texts(folder: Path) -> Use:
+    from mtkd.examples.sentences import sentences
+    from mtkd.examples.texts import read_texts
+    from mtkd.recipe import CorpusSettings
+
+    def use(path: Path) -> None:
+        corpus = CorpusSettings(files=(str(path),))
+        for text in read_texts(corpus, {}):
+            assert "".join("".join(sentences(text)).split()) == "".join(text.split())
+
+    return use
+
+
 def _card(folder: Path) -> Use:
     from mtkd.task import load_task
 
@@ -163,6 +176,7 @@ READERS = {
         Reader("csv", "input.csv", seeds.csv, _rows(".csv"), (b'"', b'""', b",cat\n", b"text,")),
         Reader("jsonl", "input.jsonl", seeds.jsonl, _rows(".jsonl"), _JSON),
         Reader("parquet_rows", "input.parquet", seeds.parquet, _rows(".parquet"), (b"PAR1",)),
+        Reader("texts", "input.txt", seeds.texts, _texts, (b". ", b"\n", b"!' ")),
         Reader("card", "card.yaml", seeds.cards, _card, _YAML),
         Reader("recipe", "recipe_in.yaml", seeds.recipes, _recipe, (*_YAML, b"\0", b"\nseed=")),
         Reader("store", "input.parquet", seeds.stores, _store, (b"PAR1",)),

@@ -31,6 +31,10 @@ def csv(folder: Path) -> Sequence[bytes]:
     return [_csv([("text", "label", "n"), *_ROWS]), _csv([("text", "label"), *_SCORES])]
 
 
+def texts(folder: Path) -> Sequence[bytes]:
+    return [b"One text. And its second sentence!\nAnother, (with 'quotes.')  And 3.5 more?\n"]
+
+
 def jsonl(folder: Path) -> Sequence[bytes]:
     rows = [{"text": text, "label": label, "n": int(n)} for text, label, n in _ROWS]
     scores = [{"label": float(score), "text": text} for text, score in _SCORES]
