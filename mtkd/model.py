@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from mtkd.distillation import Needs, States
 from mtkd.distillation.states import encode
-from mtkd.encoders import load_encoder, quiet_transformers
+from mtkd.encoders import load_encoder, quiet_transformers, share_weights
 from mtkd.errors import EncoderError, ShapeError
 from mtkd.heads import build_head
 from mtkd.layers import (
@@ -123,8 +123,7 @@ class MultiTaskModel(nn.Module):
         tokenizer.save_pretrained(folder)
         tensors = {name: t.detach().cpu().contiguous() for name, t in self._on_disk().items()}
         save_file(tensors, folder / _WEIGHTS, metadata={"format": "pt"})
-        # safetensors lets the owner alone read; a run may be shared as its other files are
-        (folder / _WEIGHTS).chmod((folder / "config.json").stat().st_mode)
+        share_weights(folder)
 
     @classmethod
     def load(cls, folder: Path) -> MultiTaskModel:

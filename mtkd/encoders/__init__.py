@@ -18,6 +18,7 @@ from mtkd.encoders.places import (
     tokenizer_sha256,
     weights_size,
 )
+from mtkd.encoders.save import save_model, share_weights
 
 __all__ = [
     "check_weights",
@@ -32,6 +33,8 @@ __all__ = [
     "load_tokenizer",
     "max_positions",
     "quiet_transformers",
+    "save_model",
+    "share_weights",
     "tokenizer_sha256",
     "weights_size",
 ]

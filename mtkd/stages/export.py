@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mtkd.artifacts import check_files, publish, read_manifest, remove
-from mtkd.encoders import load_tokenizer
+from mtkd.encoders import load_tokenizer, save_model
 from mtkd.errors import RunDirError, did_you_mean
 from mtkd.model import MultiTaskModel
 from mtkd.sequence_classifier import sequence_classifier
@@ -29,8 +29,7 @@ def export_task(run: Run, task: str, to: Path, model: str | None = None) -> str:
     plain = sequence_classifier(MultiTaskModel.load(folder), task)
     staged = to.with_name(f".{to.name}.partial")
     remove(staged)  # of a command that was stopped
-    plain.save_pretrained(staged)
-    load_tokenizer(str(folder)).save_pretrained(staged)
+    save_model(plain, load_tokenizer(str(folder)), staged)
     publish(staged, to)
     return str(folder)
 

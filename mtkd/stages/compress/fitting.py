@@ -14,7 +14,7 @@ from mtkd.artifacts import file_sha256
 from mtkd.devices import start_accelerator
 from mtkd.distillation import DistilledEncoder, shape_of
 from mtkd.distillation.pair import make_pair
-from mtkd.encoders import load_tokenizer
+from mtkd.encoders import load_tokenizer, save_model
 from mtkd.recipe import derive_seed
 from mtkd.stages.compress.fit import CorpusFit
 from mtkd.stages.compress.held_out import score_held_out
@@ -59,8 +59,7 @@ def train_on_corpus(run: CompressRun, fit: CorpusFit, folder: Path) -> dict[str,
     best = max(progress.history, key=lambda entry: entry["mean"])
     chosen = best if fit.training.keep == "best" else progress.history[-1]
     if accelerator.is_main_process:
-        model.cpu().save_pretrained(folder)
-        load_tokenizer(run.recipe.teacher.encoder).save_pretrained(folder)
+        save_model(model.cpu(), load_tokenizer(run.recipe.teacher.encoder), folder)
         content = {"chosen": chosen, "history": progress.history}
         (folder / "metrics.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
     accelerator.wait_for_everyone()

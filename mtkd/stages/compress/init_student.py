@@ -43,7 +43,7 @@ def _build(run: CompressRun, folder: Path) -> dict[str, Any]:
     import torch  # not to list a run, nor is what follows
 
     from mtkd.distillation.smaller import chosen_layers, smaller_encoder
-    from mtkd.encoders import load_tokenizer
+    from mtkd.encoders import load_tokenizer, save_model
     from mtkd.stages.compress.models import load_model
 
     settings, seed = run.recipe.student, derive_seed(run.recipe.seed, "student")
@@ -51,8 +51,7 @@ def _build(run: CompressRun, folder: Path) -> dict[str, Any]:
         torch.manual_seed(derive_seed(seed, "new weights"))  # of a head that the teacher lacks
         model = load_model(run, TEACHER if run.recipe.warmup_mlm is not None else None)
     student = smaller_encoder(model, settings, seed)
-    student.save_pretrained(folder)
-    load_tokenizer(run.recipe.teacher.encoder).save_pretrained(folder)
+    save_model(student, load_tokenizer(run.recipe.teacher.encoder), folder)
     return {
         "parameters": student.num_parameters(),
         "teacher_parameters": model.num_parameters(),
