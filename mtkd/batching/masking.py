@@ -46,7 +46,8 @@ class Masking:
         drawn = np.argpartition(keys, count - 1)[:count] if count else np.array([], dtype=np.int64)
         drawn.sort()  # partition's order is its own affair; what follows is drawn by place
         fate = rng.random(len(drawn))
-        words = rng.integers(len(self.weights), size=len(drawn))
+        any_word = np.flatnonzero(self.weights)
+        words = any_word[rng.integers(max(1, len(any_word)), size=len(drawn))]
         masked = flat.copy()
         masked[drawn] = np.where(fate < self.random, words, self.mask_id)
         keeps = drawn[fate >= 1 - self.kept]

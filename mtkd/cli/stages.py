@@ -117,15 +117,17 @@ def _carry_out(
             raise RecipeError(f"{source}: kind: expected {kind}, found {checked.kind}; mtkd run "
                               "carries out recipes of any kind")  # fmt: skip
         from mtkd import pipeline
+        from mtkd.stages.compressed import compressed
 
-        first = pipeline.compressed(checked, folder)
-        if first is not None and not first.is_made():
+        first = compressed(checked, folder)
+        if first is not None:  # made, stale or damaged is the same to it as to any run
             encoder = open_(first.recipe, first.folder)
-            if dry_run:
+            if not dry_run:
+                pipeline.carry_out(encoder, first.recipe, None, rerun=rerun, cache=cache)
+            elif not first.is_made():
                 print(f"student.init: {first.folder} comes first:")
                 _print_forecast(encoder, None)
                 return folder
-            pipeline.carry_out(encoder, first.recipe, None, rerun=rerun, cache=cache)
         opened = open_(checked, folder)
         if dry_run:
             _print_forecast(opened, stage)

@@ -17,13 +17,14 @@ class Needs:
     """What is read of one forward pass; nothing else is computed or kept.
 
     logits: of the masked-language head, at masked positions or at all real tokens. hidden: hidden
-    states by number, 0 the embeddings. attention: layers, from 1, whose queries, keys and values
-    are read.
+    states by number, 0 the embeddings. attention: layers, from 1, whose queries and keys
+    are read; values: those of them whose values are read too.
     """
 
     logits: Positions | None = None
     hidden: frozenset[int] = frozenset()
     attention: frozenset[int] = frozenset()
+    values: frozenset[int] = frozenset()
 
     def __or__(self, other: Needs) -> Needs:
         """Return what either reads."""
@@ -32,6 +33,7 @@ class Needs:
             "real" if "real" in both else "masked" if "masked" in both else None,
             self.hidden | other.hidden,
             self.attention | other.attention,
+            self.values | other.values,
         )
 
 

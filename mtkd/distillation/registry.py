@@ -200,7 +200,9 @@ def _minilm(name: str, settings: MiniLm, student: Shape, teacher: Shape) -> Term
         ]  # fmt: skip
         return (found[0] + found[1] + found[2])[batch.mask.bool()]
 
-    return Term(name, settings.weight, "token", _attention(last), _attention(layer), values)
+    own_needs = dataclasses.replace(_attention(last), values=frozenset({last}))
+    other_needs = dataclasses.replace(_attention(layer), values=frozenset({layer}))
+    return Term(name, settings.weight, "token", own_needs, other_needs, values)
 
 
 Builder = Callable[..., Term]

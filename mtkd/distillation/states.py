@@ -67,7 +67,7 @@ def encode(
     """
     layers = depth(encoder)
     between = any(number != layers for number in needs.hidden)
-    with noting_attention(needs.attention) as noted:
+    with noting_attention(needs.attention, needs.values) as noted:
         mask = key_mask(encoder, attention_mask)
         output = encoder(attention_mask=mask, output_hidden_states=between, **inputs)
     last = output.last_hidden_state

@@ -7,6 +7,7 @@ from mtkd.encoders.load import (
     load_tokenizer,
     max_positions,
     quiet_transformers,
+    vocabulary_size,
 )
 from mtkd.encoders.masked_lm import load_masked_lm
 from mtkd.encoders.places import (
@@ -36,5 +37,6 @@ __all__ = [
     "save_model",
     "share_weights",
     "tokenizer_sha256",
+    "vocabulary_size",
     "weights_size",
 ]

@@ -73,6 +73,11 @@ def load_tokenizer(encoder: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def vocabulary_size(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return how many numbers a tokenizer's words take; between them there may be gaps."""
+    return 1 + max(tokenizer.get_vocab().values())
+
+
 def load_encoder(settings: EncoderSettings) -> PreTrainedModel:
     """Return a pretrained encoder in float32, with its depth and dropout set.
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mtkd.batching import ahead
+from mtkd.encoders import vocabulary_size
 from mtkd.errors import DataError, EncoderError
 from mtkd.examples.sentences import parts, sentences
 from mtkd.recipe.compress import CorpusSettings
@@ -60,7 +61,7 @@ def write_corpus(
         of a masked-language model.
     """
     info = CorpusInfo()
-    counts = np.zeros(len(tokenizer), dtype=np.int64)
+    counts = np.zeros(vocabulary_size(tokenizer), dtype=np.int64)
     rows = _Rows(tokenizer, settings, info)
     pieces = _pieces(texts, settings, seed, info)
     with ExitStack() as open_files:

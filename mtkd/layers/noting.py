@@ -11,18 +11,23 @@ from torch import Tensor
 
 @dataclasses.dataclass(frozen=True)
 class Heads:
-    """One layer's queries, keys and values, each (batch, heads, tokens, size)."""
+    """One layer's queries, keys and, where asked for, values: each (batch, heads, tokens, size)."""
 
     query: Tensor
     key: Tensor
-    value: Tensor
+    value: Tensor | None
 
 
 @dataclasses.dataclass
 class Noted:
-    """What was noted of one forward pass: `wanted` layers, from 1; `seen`: how many there were."""
+    """What was noted of one forward pass.
+
+    wanted: layers, from 1; values: those of them whose values are wanted too. seen: how many layers
+    there were.
+    """
 
     wanted: Collection[int]
+    values: Collection[int]
     heads: dict[int, Heads] = dataclasses.field(default_factory=dict)
     seen: int = 0
 
@@ -31,15 +36,15 @@ _noted: Noted | None = None  # no context variable, since torch.compile cannot l
 
 
 @contextmanager
-def noting_attention(layers: Collection[int]) -> Iterator[Noted]:
+def noting_attention(layers: Collection[int], values: Collection[int] = ()) -> Iterator[Noted]:
     """Note what some layers see, of encoders with our attention, within one forward pass.
 
     Layers that are run again in the backward pass, which comes after, add nothing.
     """
     global _noted
-    before, _noted = _noted, Noted(layers) if layers else None
+    before, _noted = _noted, Noted(layers, values) if layers else None
     try:
-        yield _noted or Noted(layers)
+        yield _noted or Noted(layers, values)
     finally:
         _noted = before
 
@@ -49,4 +54,5 @@ def note(query: Tensor, key: Tensor, value: Tensor) -> None:
     if _noted is not None:
         _noted.seen += 1
         if _noted.seen in _noted.wanted:
-            _noted.heads[_noted.seen] = Heads(query, key, value)
+            kept = value if _noted.seen in _noted.values else None
+            _noted.heads[_noted.seen] = Heads(query, key, kept)

@@ -1,7 +1,6 @@
 """The order of stages, what of them is missing or stale, and how an artefact comes to be."""
 
-from mtkd.pipeline.compressed import compressed
 from mtkd.pipeline.make import carry_out, open_run
 from mtkd.pipeline.status import Status, forecast, statuses
 
-__all__ = ["Status", "carry_out", "compressed", "forecast", "open_run", "statuses"]
+__all__ = ["Status", "carry_out", "forecast", "open_run", "statuses"]

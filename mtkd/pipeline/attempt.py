@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mtkd.artifacts import (
+    HASHES,
     Manifest,
     checked_sha256,
     damage,
@@ -24,6 +25,7 @@ from mtkd.artifacts import (
 from mtkd.errors import RunDirError
 from mtkd.pipeline.conditions import say_what_differs
 from mtkd.pipeline.status import PARTIAL, differences
+from mtkd.recipe import RUN_RECIPE
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +151,9 @@ class Attempt:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the empty folders of attempts that an error kept `clear_away` from removing."""
+    """Remove what a command that was stopped left: empty folders of attempts, small files begun."""
+    for name in (HASHES, RUN_RECIPE):
+        (folder / f".{name}.partial").unlink(missing_ok=True)
     partial = folder / PARTIAL
     inside = sorted((path for path in partial.rglob("*") if path.is_dir()), reverse=True)
     for each in [*inside, *([partial] if partial.exists() else [])]:

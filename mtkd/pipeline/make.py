@@ -33,13 +33,13 @@ from mtkd.artifacts import (
 from mtkd.errors import RunDirError, UserError
 from mtkd.pipeline.attempt import PARTIAL, Attempt, sweep
 from mtkd.pipeline.cache import fetch, share
-from mtkd.pipeline.compressed import with_compressed
 from mtkd.pipeline.conditions import Needs
 from mtkd.pipeline.disk import disk_errors_explained
 from mtkd.pipeline.processes import Processes
 from mtkd.pipeline.status import Status, inputs_of, stages_until, statuses, unit_status
 from mtkd.recipe import RUN_RECIPE, CompressRecipe, Recipe, load_recipe, save_recipe
 from mtkd.stages import AnyRun, Run, Unit, cost_of_folds, plan_compress, stages_of
+from mtkd.stages.compressed import with_compressed
 from mtkd.task import plan_tasks
 
 # in a run directory beside what is the run's; a killed process leaves the last two

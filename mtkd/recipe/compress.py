@@ -12,7 +12,7 @@ from mtkd.recipe.encoder_losses import EncoderLosses
 from mtkd.recipe.fields import Count, Dropout, Name, Settings, Share
 from mtkd.recipe.names import Line, Place
 from mtkd.recipe.schema import DataSettings, EncoderSettings, MaxRows
-from mtkd.recipe.training import TrainingOverrides, TrainingSettings
+from mtkd.recipe.training import TrainingOverrides, TrainingSettings, with_overrides
 from mtkd.shown import shown
 
 
@@ -121,16 +121,18 @@ class CompressRecipe(Settings):
     corpus: CorpusSettings
     losses: EncoderLosses
     masking: MaskingSettings = MaskingSettings()
-    warmup_mlm: Count | None = None  # epochs for the head of a teacher that comes without one
+    warmup_mlm: Count | None = None  # epochs of a teacher that comes without an MLM head
     warmup_training: TrainingOverrides = TrainingOverrides()
     training: TrainingSettings = TrainingSettings()
 
     @model_validator(mode="after")
     def _training_of_one_corpus(self) -> CompressRecipe:
         defaults = TrainingSettings()
-        for key, why in _ONLY_TASKS.items():
-            if getattr(self.training, key) != getattr(defaults, key):
-                raise ValueError(f"training.{key}: {why}; leave it out")
+        warmup = with_overrides(self.training, self.warmup_training)
+        for part, settings in (("training", self.training), ("warmup_training", warmup)):
+            for key, why in _ONLY_TASKS.items():
+                if getattr(settings, key) != getattr(defaults, key):
+                    raise ValueError(f"{part}.{key}: {why}; leave it out")
         return self
 
 

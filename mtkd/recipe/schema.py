@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from mtkd.recipe.encoder_losses import OF_MASKED_WORDS, EncoderLosses
 from mtkd.recipe.fields import Count, Dropout, Name, Positive, Settings, Share
 from mtkd.recipe.names import Line, Place, folder_key, twins
-from mtkd.recipe.training import TrainingOverrides, TrainingSettings
+from mtkd.recipe.training import TrainingOverrides, TrainingSettings, with_overrides
 
 COMPRESSED = "compressed"  # stands for the encoder that `student.init` will make
 
@@ -214,6 +214,10 @@ class GlueRecipe(Settings):
         if teachers is None and soft.folds is not None:
             raise ValueError("soft_labels.folds: without teachers there is nothing to hold out "
                              "rows from; add teachers, or leave folds out")  # fmt: skip
+        unpadded = with_overrides(self.training, self.student.training).unpad
+        if self.student.losses is not None and unpadded:
+            raise ValueError("training.unpad: student.losses read padded batches; leave out one of "
+                             "the two")  # fmt: skip
         if teachers is None and self.student.losses is not None:
             raise ValueError("student.losses: are between encoders, and without teachers there is "
                              "none to learn from; add teachers, or leave losses out"

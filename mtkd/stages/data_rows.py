@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mtkd.errors import DataError, RunDirError, did_you_mean
 from mtkd.examples import Fingerprint, read_examples
 from mtkd.recipe import RUN_RECIPE, DataSettings, load_glue_recipe
+from mtkd.stages.compressed import with_compressed
 from mtkd.stages.places import part_of, prepared_place
 from mtkd.stages.prepared import open_prepared
 from mtkd.stages.unit import Run
@@ -59,7 +60,7 @@ def _from_files(task: Task, split: str, settings: DataSettings) -> DataRows:
 
 
 def _from_run(task: Task, split: str, folder: Path) -> DataRows:
-    recipe = load_glue_recipe(str(folder))
+    recipe = with_compressed(load_glue_recipe(str(folder)), folder)
     encoder, part = recipe.student.encoder, part_of(split)
     place = prepared_place(encoder, task.name, part)
     if not (folder / place).is_dir():

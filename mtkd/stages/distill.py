@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mtkd.errors import RecipeError
 from mtkd.recipe import Candidate, EncoderLosses, TrainingSettings, with_overrides
 from mtkd.stages.fit import Fit, fit_unit
 from mtkd.stages.places import finetuned_place
@@ -12,14 +13,16 @@ from mtkd.stages.unit import Run, Unit
 STAGE = "distill"
 PAPER_WEIGHT = 0.5
 INTERMEDIATE = "student_intermediate"
+# dev scores say nothing of a training whose heads do not learn
+_BY_LOSSES_ALONE = {"keep": "last", "early_stopping": None, "keep_best_per_task": False}
 
 
 def units(run: Run) -> list[Unit]:
     """Return the student and, where asked for, the baseline and each one's fine-tuned copies.
 
-    Baseline and student start from the same weights, see the same batches in the same order and
-    drop the same units: only the labels differ. (Rows without gold labels, where
-    `soft_labels.unlabelled` is set, only the student sees.)
+    Baseline and student start from the same weights (but for `student.intermediate`), see the same
+    batches in the same order and drop the same units: only the labels differ. (Rows without gold
+    labels, where `soft_labels.unlabelled` is set, only the student sees.)
     """
     recipe, student = run.recipe, run.recipe.student
     soft = run.soft_tasks
@@ -42,8 +45,8 @@ def units(run: Run) -> list[Unit]:
                         encoder=student,
                         tasks=tuple(live),
                         heads=student.heads,
-                        training=training.model_copy(update={"keep": "last"}),
-                        seed_names=("intermediate",),
+                        training=training.model_copy(update=_BY_LOSSES_ALONE),
+                        seed_names=("student",),  # so that heads start as the baseline's
                         losses=losses,
                         live=live,
                         losses_alone=True,
@@ -81,7 +84,8 @@ def units(run: Run) -> list[Unit]:
 def _live(run: Run, tasks: tuple[str, ...]) -> tuple[EncoderLosses | None, dict[str, Candidate]]:
     """Return the losses between encoders, and the first kept candidate for tasks with teachers.
 
-    Raises: RecipeError: the losses cannot be had from the student and a candidate.
+    Raises: RecipeError: the losses cannot be had from the student and a candidate, or no task has
+        a teacher.
     """
     losses, teachers = run.recipe.student.losses, run.recipe.teachers
     if losses is None or teachers is None:
@@ -91,7 +95,12 @@ def _live(run: Run, tasks: tuple[str, ...]) -> tuple[EncoderLosses | None, dict[
     for candidate in teachers.candidates:
         check_live(losses, run.recipe.student, candidate)
     first = kept_candidates(run)[0]
-    return losses, {task: first for task in tasks if task in teachers.tasks}
+    live = {task: first for task in tasks if task in teachers.tasks}
+    if not live:
+        raise RecipeError(f"student.losses: none of {', '.join(tasks)} has teachers, so they would "
+                          "do nothing; add one to teachers.tasks, or leave the losses out"
+                          )  # fmt: skip
+    return losses, live
 
 
 def shared_tasks(run: Run) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ def train_fit(run: Run, fit: Fit, folder: Path) -> dict[str, Any]:
         (folder / "metrics.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
         log.info("%s: keeps epoch %d, mean dev score %.4f", fit.place, chosen["epoch"] + 1,
                  chosen["mean"])  # fmt: skip
-        for split in chosen["constant"]:
+        for split in () if fit.losses_alone else chosen["constant"]:
             log.warning("%s: says the same of every row of %s: it has not learnt that task; try "
                         "another learning rate or more epochs", fit.place, split)  # fmt: skip
     accelerator.wait_for_everyone()

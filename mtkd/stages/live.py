@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtkd.distillation import Shape, shape_of
 from mtkd.distillation.pair import Pair, make_pair
-from mtkd.encoders import encoder_folder
+from mtkd.encoders import encoder_folder, load_tokenizer
 from mtkd.errors import RecipeError
 from mtkd.model import MultiTaskModel
 from mtkd.recipe import EncoderLosses, EncoderSettings
@@ -39,6 +39,10 @@ def check_live(losses: EncoderLosses, student: EncoderSettings, teacher: Encoder
             f"{other.vocabulary}: their states are of other tokens; take encoders of one "
             "vocabulary, or leave the losses out"
         )
+    if load_tokenizer(student.encoder).get_vocab() != load_tokenizer(teacher.encoder).get_vocab():
+        raise RecipeError(f"student.losses: {student.encoder} and {teacher.encoder} have other "
+                          "words under the same numbers, so their states are of other tokens; take "
+                          "encoders of one vocabulary, or leave the losses out")  # fmt: skip
     try:
         return make_pair(losses, own, other)
     except RecipeError as error:
@@ -77,7 +81,11 @@ def with_live_teachers(
     log.info("%s: %s have a live teacher of %.1fM weights each, which is run forward on every "
              "batch of theirs, for %s", fit.place, ", ".join(teachers), weights,
              ", ".join(term.name for term in pair.terms))  # fmt: skip
-    student = StudentOfEncoders(model, pair.student, pair.projected, alone=fit.losses_alone)
+    if run.recipe.soft_labels.folds is not None:
+        log.warning("%s: soft labels are out of fold, and live teachers have seen these rows: "
+                    "soft_labels.folds does not hold for student.losses", fit.place)  # fmt: skip
+    student = StudentOfEncoders(model, teachers, pair.student, pair.projected,
+                                alone=fit.losses_alone)  # fmt: skip
     return student, LiveObjective(None if fit.losses_alone else labels, teachers)
 
 

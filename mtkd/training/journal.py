@@ -23,6 +23,7 @@ from mtkd.training.goal import Source
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+_MOST_NAMES = 100  # of rows in a message
 _SMOOTHING = 0.9  # of the losses on the bar
 
 
@@ -145,7 +146,8 @@ class Journal:
 
     def _refuse(self, line: dict[str, Any], rows: NDArray[Any], found: dict[str, float]) -> None:
         guids = self._tasks[line["task"]].rows.guids
-        names = ", ".join(guids[row] for row in rows)
+        names = ", ".join(guids[row] for row in rows[:_MOST_NAMES])
+        names += f" and {len(rows) - _MOST_NAMES} more" * (len(rows) > _MOST_NAMES)
         terms = "".join(f", {name} {found[name]}" for name in _shown(found) if name != "loss")
         raise Diverged(
             f"{self._title}: loss {found['loss']}{terms}, gradient norm {found['gradient_norm']} "
@@ -181,5 +183,7 @@ def _flat(line: Mapping[str, Any]) -> dict[str, float]:
     if "dev" in line:
         found = {f"dev/{t}/{m}": v for t, scores in line["dev"].items() for m, v in scores.items()}
         return {**found, "epoch": line["epoch"]}
-    return {f"loss/{line['task']}": line["loss"], "lr": line["lr"],
+    known = {"step", "epoch", "task", "lr", "loss", "gradient_norm"}
+    terms = {f"{name}/{line['task']}": value for name, value in line.items() if name not in known}
+    return {f"loss/{line['task']}": line["loss"], **terms, "lr": line["lr"],
             "gradient_norm": line["gradient_norm"]}  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -34,15 +34,21 @@ class StudentOfEncoders(nn.Module):
     """
 
     def __init__(
-        self, model: MultiTaskModel, needs: Needs, projected: int | None, *, alone: bool = False
+        self,
+        model: MultiTaskModel,
+        tasks: Collection[str],
+        needs: Needs,
+        projected: int | None,
+        *,
+        alone: bool = False,
     ) -> None:
         """Wrap a student.
 
-        Args: needs: what the losses read. projected: as for `DistilledEncoder`. alone: whether
-            labels do not count, so that heads stay as they are.
+        Args: tasks: those with a live teacher. needs: what the losses read. projected: as for
+            `DistilledEncoder`. alone: whether labels do not count, so that heads stay as they are.
         """
         super().__init__()
-        self._alone = alone
+        self._tasks, self._alone = frozenset(tasks), alone
         self.model = model
         self.needs = needs
         self.heads = nn.ModuleDict()
@@ -61,8 +67,16 @@ class StudentOfEncoders(nn.Module):
         return dict.fromkeys(self.model.heads, self.encoder) if self._alone else self.model.watched
 
     def forward(self, task: str, **inputs: Tensor) -> tuple[Tensor, States]:
-        """Return logits, and what the losses read; see `MultiTaskModel.with_states`."""
+        """Return logits, and what the losses read; see `MultiTaskModel.with_states`.
+
+        What no loss reads has no part in the result, or several processes would wait for its
+        gradient.
+        """
+        if task not in self._tasks:
+            return self.model(task, **inputs), States(None, None, {}, {})
         logits, states = self.model.with_states(task, self.needs, **inputs)
+        if self._alone:
+            logits = logits.detach()
         if "projection" not in self.heads:
             return logits, states
         project = self.heads["projection"]

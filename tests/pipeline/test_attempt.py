@@ -194,3 +194,13 @@ def test_empty_folders_of_attempts_are_swept_up_and_others_left(tmp_path: Path) 
     sweep(tmp_path)
     assert list(tmp_path.iterdir()) == []
     sweep(tmp_path)
+
+
+def test_small_files_that_a_killed_command_had_begun_are_swept_up(
+    tiny_recipe: Path, tmp_path: Path
+) -> None:
+    run = carried_out(tiny_recipe, tmp_path / "run", *ONE_TASK, last="prepare")
+    for name in (".hashes.json", "recipe.yaml"):
+        (run.folder / f".{name}.partial").write_bytes(b"half")
+    carried_out(tiny_recipe, tmp_path / "run", *ONE_TASK, last="prepare")
+    assert not list(run.folder.glob(".*.partial"))

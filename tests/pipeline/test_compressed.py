@@ -10,8 +10,9 @@ from omegaconf import OmegaConf
 from mtkd.artifacts import read_manifest
 from mtkd.encoders import encoder_slug
 from mtkd.errors import RecipeError, RunDirError
-from mtkd.pipeline import carry_out, compressed, open_run
+from mtkd.pipeline import carry_out, open_run
 from mtkd.recipe import load_recipe
+from mtkd.stages.compressed import compressed
 from tests.carry_out import carried_out
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mtkd.artifacts import check_remembered, remembered_sha256
-from mtkd.encoders import length_settings, load_tokenizer, tokenizer_sha256
+from mtkd.encoders import length_settings, load_tokenizer, tokenizer_sha256, vocabulary_size
 from mtkd.errors import EncoderError
 from mtkd.examples import split_path
 from mtkd.stages.compress.run import CORPUS, CompressRun, teacher_config
@@ -73,10 +73,10 @@ def _build(run: CompressRun, folder: Path) -> dict[str, Any]:
     recipe = run.recipe
     tokenizer = load_tokenizer(recipe.teacher.encoder)
     vocabulary = shape_of(teacher_config(recipe)).vocabulary
-    if len(tokenizer) > vocabulary:
+    if vocabulary_size(tokenizer) > vocabulary:
         raise EncoderError(f"teacher.encoder: {recipe.teacher.encoder}: its tokenizer has "
-                           f"{len(tokenizer)} words, its embeddings have {vocabulary}; copy its "
-                           "files again")  # fmt: skip
+                           f"{vocabulary_size(tokenizer)} words, its embeddings have {vocabulary}; "
+                           "copy its files again")  # fmt: skip
     texts = read_texts(recipe.corpus, run.tasks)
     info, counts = write_corpus(texts, tokenizer, recipe.corpus, recipe.seed, folder)
     np.save(folder / COUNTS, counts, allow_pickle=False)

@@ -40,11 +40,11 @@ def evaluate_encoders(run: CompressRun, folder: Path) -> dict[str, Any]:
     places = {"teacher": own_teacher, "student as it began": START, "student": STUDENT}
     found: dict[str, dict[str, float]] = {}
     encoders: dict[str, PreTrainedModel] = {}
+    teacher = load_teacher(run, Needs(), accelerator.device)
+    theirs = shape_of(teacher.model.config.to_dict())
     for name, place in places.items():
         model = load_model(run, place)
         shape = shape_of(model.config.to_dict())
-        teacher = load_teacher(run, Needs(), accelerator.device)
-        theirs = shape_of(teacher.model.config.to_dict())
         scores: dict[str, float] = {}
         # a narrower student's states have no angle to the teacher's
         wanted = (_OF_WORDS if has_words(recipe) else {}) | (

@@ -1,4 +1,4 @@
-"""An encoder to be trained on the corpus: the student on its teacher, or a teacher's new head."""
+"""An encoder to be trained on the corpus: the student, or a teacher with a new head."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import torch
 
 from mtkd.artifacts import file_sha256
 from mtkd.devices import start_accelerator
-from mtkd.distillation import DistilledEncoder, shape_of
+from mtkd.distillation import DistilledEncoder, Needs, shape_of
 from mtkd.distillation.pair import make_pair
 from mtkd.encoders import load_tokenizer, save_model
 from mtkd.recipe import derive_seed
@@ -36,13 +36,15 @@ def train_on_corpus(run: CompressRun, fit: CorpusFit, folder: Path) -> dict[str,
     torch.manual_seed(derive_seed(seed, "new weights"))
     model = load_model(run, fit.start)
     shape = shape_of(model.config.to_dict())
-    teacher, pair = None, make_pair(fit.losses, shape, shape)
+    teacher = None
     if reads_teacher(fit.losses):
-        teacher = load_teacher(run, pair.teacher, accelerator.device)
+        teacher = load_teacher(run, Needs(), accelerator.device)
         pair = make_pair(fit.losses, shape, shape_of(teacher.model.config.to_dict()))
         teacher.needs = pair.teacher
         log.info("%s: a live teacher of %.1fM weights reads every batch", fit.place,
                  teacher.model.num_parameters() / 1e6)  # fmt: skip
+    else:
+        pair = make_pair(fit.losses, shape, shape)
     student = DistilledEncoder(model, pair.student, pair.projected)
     goal = EncoderGoal(pair.terms, pair.student, teacher, load_masking(run), seed)
     progress = train(

@@ -57,5 +57,7 @@ def load_masking(run: CompressRun) -> Masking:
     """Return how the corpus is masked."""
     tokenizer, settings = load_tokenizer(run.recipe.teacher.encoder), run.recipe.masking
     counts = np.load(run.folder / CORPUS / COUNTS, allow_pickle=False)
-    weights = masking_weights(counts, settings.smoothing, tokenizer.all_special_ids)
+    gaps = set(range(len(counts))) - set(tokenizer.get_vocab().values())
+    never = {*tokenizer.all_special_ids, *gaps}
+    weights = masking_weights(counts, settings.smoothing, never)
     return Masking(weights, tokenizer.mask_token_id, settings.share)

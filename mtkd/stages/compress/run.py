@@ -75,7 +75,7 @@ def _tasks(recipe: CompressRecipe) -> tuple[dict[str, Task], list[str]]:
                     read_examples(task, split, recipe.corpus.data)  # says which file
         except DataError as error:
             faults.append(f"corpus.data: {task.name}: {error}")
-    return tasks, faults
+    return dict(sorted(tasks.items())), faults  # their order in the recipe changes nothing
 
 
 def _encoder_faults(recipe: CompressRecipe) -> list[str]:
@@ -96,6 +96,9 @@ def _encoder_faults(recipe: CompressRecipe) -> list[str]:
             found.append(f"warmup_mlm: {encoder} comes without a masked-language head, and "
                          "losses.soft_mlm compares what that says: set it to the epochs that a "
                          "new one is trained for first, or leave the loss out")  # fmt: skip
+        if recipe.warmup_mlm is not None and holds_head(encoder, kind):
+            found.append(f"warmup_mlm: {encoder} comes with a masked-language head, which would be "
+                         "trained anew; leave it out")  # fmt: skip
     try:
         check_pair(recipe.losses, recipe.student, config)
     except RecipeError as error:

@@ -201,7 +201,8 @@ def saved_bytes(model: Trained, forward: Forward, task: Source, rows: Rows) -> t
     saved: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
+        # a jagged tensor has its numbers in another
+        storage = (tensor.values() if tensor.is_nested else tensor).untyped_storage()
         if storage.data_ptr() not in own:
             saved[storage.data_ptr()] = storage.nbytes()
         return tensor.detach()

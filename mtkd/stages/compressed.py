@@ -44,7 +44,8 @@ def compressed(recipe: Recipe, folder: Path) -> Compressed | None:
         raise RecipeError(f"student.init: {init} is a recipe of kind {found.kind}; expected one of "
                           "kind compress, or its run directory")  # fmt: skip
     is_run = (Path(init) / RUN_RECIPE).is_file()
-    return Compressed(found, Path(init) if is_run else folder.absolute().parent / found.name)
+    return Compressed(found, Path(init).absolute() if is_run
+                      else folder.absolute().parent / found.name)  # fmt: skip
 
 
 def with_compressed(recipe: GlueRecipe, folder: Path) -> GlueRecipe:
