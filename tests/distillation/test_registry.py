@@ -42,6 +42,7 @@ def states(logits: list[list[float]], vectors: list[list[float]], layer: int) ->
     return States(found, "real", {layer: padded}, {})
 
 
+WHOLE = {n: Needs(attention=frozenset({n}), values=frozenset({n})) for n in (3, 5, 6)}
 OWN = states([[1, 2, 0], [0, 0, 0], [0.5, -0.5, 0]], [[1, 0], [1, 1], [3, 4]], layer=3)
 OTHER = states([[2, 1, 0], [1, 0, -1], [0.5, -0.5, 0]], [[0, 1], [1, 1], [4, 3]], layer=6)
 
@@ -95,10 +96,8 @@ def test_a_loss_that_weighs_nothing_asks_for_nothing() -> None:
         ("pkd", {}, Needs(hidden=frozenset({1, 2})), Needs(hidden=frozenset({2, 4}))),
         ("pkd", {"layers": "last"}, Needs(hidden=frozenset({1, 2})),
          Needs(hidden=frozenset({4, 5}))),
-        ("minilm", {"relation_heads": 2}, Needs(attention=frozenset({3})),
-         Needs(attention=frozenset({6}))),
-        ("minilm", {"relation_heads": 2, "teacher_layer": 5}, Needs(attention=frozenset({3})),
-         Needs(attention=frozenset({5}))),
+        ("minilm", {"relation_heads": 2}, WHOLE[3], WHOLE[6]),
+        ("minilm", {"relation_heads": 2, "teacher_layer": 5}, WHOLE[3], WHOLE[5]),
     ],
 )  # fmt: skip
 def test_each_loss_says_what_it_reads_of_either_model(

@@ -30,7 +30,7 @@ CONFIGS = {
     "distilbert": DistilBertConfig(vocab_size=50, dim=16, n_layers=3, n_heads=2, hidden_dim=32,
                                    max_position_embeddings=40),
 }  # fmt: skip
-ALL = Needs("real", frozenset({0, 1, 2, 3}), frozenset({1, 3}))
+ALL = Needs("real", frozenset({0, 1, 2, 3}), frozenset({1, 3}), frozenset({3}))
 MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
 IDS = torch.tensor([[7, 8, 9, 10, 11], [12, 13, 14, 1, 1]])
 REAL = MASK.flatten().nonzero().squeeze(1)

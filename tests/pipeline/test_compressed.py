@@ -14,6 +14,7 @@ from mtkd.pipeline import carry_out, open_run
 from mtkd.recipe import load_recipe
 from mtkd.stages.compressed import compressed
 from tests.carry_out import carried_out
+from tests.cli.process import code_of
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,26 @@ def test_a_run_directory_can_be_named_in_place_of_its_recipe(
     # and what was kept in a run directory reads as it was written
     run = open_run(recipe, tmp_path / "runs" / "small")
     assert run.recipe.student.encoder == str(found.encoder)  # type: ignore[union-attr]
+
+
+def test_a_run_whose_recipe_has_changed_since_is_made_anew_by_the_command(
+    student: Path, half: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one that is damaged is not trained from."""
+    monkeypatch.chdir(tmp_path)
+    command = ("prepare", str(student), "--run-dir", "runs/small")
+    weights = tmp_path / "runs" / "half" / "student" / "model.safetensors"
+    assert code_of(monkeypatch, *command) == 0
+    before = weights.read_bytes()
+    content = OmegaConf.load(half)
+    content.training.epochs = 2
+    OmegaConf.save(content, tmp_path / "half.yaml")
+    changed = (*command, f"student.init={tmp_path / 'half.yaml'}")
+    assert code_of(monkeypatch, *changed) == 0
+    after = weights.read_bytes()
+    assert after != before
+    weights.write_bytes(after[:-1] + bytes([after[-1] ^ 1]))
+    assert code_of(monkeypatch, *changed) == 2
 
 
 def test_what_is_not_made_yet_is_named_with_the_command_that_makes_it(

@@ -92,6 +92,8 @@ def test_a_loss_that_changes_makes_the_student_stale_and_no_teacher(
         ("student.losses={minilm: {weight: 1.0, relation_heads: 5}}",
          "student.losses.*relation_heads: 5 does not divide"),
         ("student.intermediate.epochs=1", "intermediate is a training on losses alone"),
+        ("student={encoder: x, losses: {pkd: {weight: 1.0}}, training: {unpad: true}}",
+         "training.unpad: student.losses read padded batches"),
     ],
 )  # fmt: skip
 def test_losses_that_cannot_be_had_are_refused_at_the_start(
@@ -100,6 +102,12 @@ def test_losses_that_cannot_be_had_are_refused_at_the_start(
     with pytest.raises(RecipeError, match=rf"(?s){key}"):
         carried_out(tiny_recipe, tmp_path / "run", *ONE, override, last="prepare")
     assert not (tmp_path / "run" / "teachers").exists()
+
+
+def test_losses_that_reach_no_task_are_refused(tiny_recipe: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"student.losses: none of stsb has teachers"):
+        carried_out(tiny_recipe, tmp_path / "run", *ONE, HIDDEN, "student.tasks=[stsb]",
+                    last="prepare")  # fmt: skip
 
 
 def test_a_teacher_of_another_vocabulary_is_refused(tiny_recipe: Path, tmp_path: Path) -> None:

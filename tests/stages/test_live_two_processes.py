@@ -1,0 +1,79 @@
+"""Losses between encoders in two processes: each parameter that a loss reaches, and no other."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from safetensors.torch import load_file
+
+from tests.carry_out import carried_out
+
+LAUNCH = [
+    sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
+    "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
+    "--main_process_port", "0",
+]  # fmt: skip
+
+
+def launched(recipe: Path, folder: Path, *overrides: str) -> None:
+    command = [*LAUNCH, "-m", "mtkd", "run", str(recipe), *overrides, "--run-dir", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.fixture(scope="module")
+def half(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: str, tiny_glue: Path) -> Path:
+    """A compress recipe without dropout, which is drawn apart in each process."""
+    content = {
+        "name": "half",
+        "kind": "compress",
+        "teacher": {"encoder": tiny_encoder},
+        "student": {"layers": 1, "dropout": 0.0},
+        "corpus": {"tasks": ["rte", "cola"], "data": {"root": str(tiny_glue)}, "max_length": 32,
+                   "min_tokens": 2, "max_unknown": 1.0, "dev_share": 0.2},
+        "losses": {"attention_mse": {"weight": 1.0}},
+        "training": {"epochs": 1, "batch_size": 15, "learning_rate": 1e-3, "precision": "fp32",
+                     "optimizer": "adamw"},
+    }  # fmt: skip
+    path = tmp_path_factory.mktemp("recipes") / "half.yaml"
+    OmegaConf.save(OmegaConf.create(content), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        (),
+        ("student.hidden_size=16", "warmup_mlm=1",
+         "losses={soft_mlm: {weight: 5.0}, mlm: {weight: 2.0}, hidden_mse: {weight: 1.0}, "
+         "embedding_mse: {weight: 1.0}, minilm: {weight: 1.0, relation_heads: 4}}"),
+    ],
+    ids=["attention alone", "many, projected"],
+)  # fmt: skip
+def test_a_student_of_two_processes_is_that_of_one(
+    half: Path, tmp_path: Path, overrides: tuple[str, ...]
+) -> None:
+    carried_out(half, tmp_path / "one", *overrides, last="distill-encoder")
+    launched(half, tmp_path / "two", *overrides)
+    one, two = (
+        load_file(tmp_path / name / "student" / "model.safetensors") for name in ("one", "two")
+    )
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, atol=2e-4, rtol=0, msg=name)
+
+
+def test_tasks_with_and_without_live_teachers_in_an_intermediate_training_and_after(
+    tiny_recipe: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    same_words = f"teachers.candidates.2.encoder={tiny_encoder}"
+    common = ("tasks=[rte,stsb]", "teachers.tasks=[rte]", "teachers.select.by=[rte]", same_words,
+              "teachers.refine=false", "student.finetune=false", "baseline=false",
+              "student.losses={hidden_mse: {weight: 1.0}}")  # fmt: skip
+    launched(tiny_recipe, tmp_path / "beside", *common)
+    launched(tiny_recipe, tmp_path / "before", *common, "student.intermediate.epochs=2")
+    assert (tmp_path / "before" / "student_intermediate" / "model.safetensors").is_file()
