@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
 from mtkd.artifacts import read_manifest
+from mtkd.errors import RecipeError
 from mtkd.pipeline import open_run, statuses
 from mtkd.recipe import load_recipe
 from tests.carry_out import carried_out
@@ -175,3 +177,55 @@ def test_a_random_start_has_the_shape_alone(recipe: Path, tmp_path: Path, finish
     assert {n: t.shape for n, t in one.items()} == {n: t.shape for n, t in other.items()}
     name = "distilbert.transformer.layer.0.ffn.lin1.weight"
     assert not torch.equal(one[name], other[name])
+
+
+def test_the_order_of_tasks_changes_nothing(finished: Path, recipe: Path, tmp_path: Path) -> None:
+    run = carried_out(recipe, tmp_path / "run", "corpus.tasks=[cola,rte]", last="corpus")
+    one, other = ((folder / "corpus" / "train.arrow").read_bytes()
+                  for folder in (run.folder, finished))  # fmt: skip
+    assert one == other
+
+
+def test_a_layer_of_the_teacher_deeper_than_the_student_can_be_compared(
+    recipe: Path, tmp_path: Path
+) -> None:
+    loss = "losses={minilm: {weight: 1.0, relation_heads: 4, teacher_layer: 2}}"
+    run = carried_out(recipe, tmp_path / "run", loss, "warmup_mlm=null", last="distill-encoder")
+    assert (run.folder / "student" / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("warmup_training.unpad=true", "warmup_training.unpad: "),
+        ("warmup_training.keep_best_per_task=true", "warmup_training.keep_best_per_task: "),
+    ],
+)
+def test_what_a_corpus_has_no_use_for_is_refused_in_the_warm_up_too(
+    recipe: Path, override: str, key: str
+) -> None:
+    with pytest.raises(RecipeError, match=key):
+        load_recipe(str(recipe), [override])
+
+
+def test_a_teacher_with_a_head_is_not_warmed_up(
+    finished: Path, recipe: Path, tmp_path: Path
+) -> None:
+    changed = load_recipe(str(recipe), [f"teacher.encoder={finished / 'teacher'}"])
+    with pytest.raises(RecipeError, match=r"warmup_mlm: .* comes with a masked-language head"):
+        open_run(changed, tmp_path / "run")
+
+
+def test_a_vocabulary_with_a_gap_is_no_trouble(
+    tiny_encoder: str, recipe: Path, tmp_path: Path
+) -> None:
+    """The number of its words is then less than the highest of their numbers."""
+    shutil.copytree(tiny_encoder, tmp_path / "gap")
+    path = tmp_path / "gap" / "tokenizer.json"
+    content = json.loads(path.read_text("utf-8"))
+    words = content["model"]["vocab"]
+    del words[next(word for word in words if word.startswith("##"))]
+    path.write_text(json.dumps(content), "utf-8")
+    run = carried_out(recipe, tmp_path / "run", f"teacher.encoder={tmp_path / 'gap'}",
+                      last="distill-encoder")  # fmt: skip
+    assert (run.folder / "student" / "model.safetensors").is_file()
