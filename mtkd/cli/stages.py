@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,8 +112,7 @@ def _carry_out(
     quiet: bool = False,
     kind: str | None = None,
 ) -> Path:
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's Ctrl-C
-    try:
+    with _stopped_by_signals():
         checked, folder = load(source, overrides, run_dir)
         if kind not in {None, checked.kind}:
             raise RecipeError(f"{source}: kind: expected {kind}, found {checked.kind}; mtkd run "
@@ -133,13 +134,36 @@ def _carry_out(
             _print_forecast(opened, stage)
             return folder
         pipeline.carry_out(opened, checked, stage, rerun=rerun, cache=cache)
-    except KeyboardInterrupt as error:  # between trainings, which save by themselves
-        raise Interrupted("stopped; what was finished is kept") from error
-    finally:
-        signal.signal(signal.SIGTERM, before)
     if stage in {None, "evaluate", "submit"} and not quiet and is_main_process():
         _print_evaluation(opened, with_submission=stage != "evaluate")
     return folder
+
+
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Make one error of Ctrl-C and a cluster's SIGTERM, between trainings, which save by themselves.
+
+    A library may have made another error of the KeyboardInterrupt that came in its midst.
+    """
+    asked = False
+
+    def stop(*_: object) -> None:
+        nonlocal asked
+        asked = True
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except Interrupted:
+        raise
+    except BaseException as error:
+        if not (asked or isinstance(error, KeyboardInterrupt)):
+            raise
+        raise Interrupted("stopped; what was finished is kept") from error
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _print_forecast(opened: AnyRun, stage: str | None) -> None:
