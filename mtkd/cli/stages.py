@@ -141,7 +141,7 @@ def _carry_out(
 
 @contextlib.contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """Make one error of Ctrl-C and a cluster's SIGTERM, between trainings, which save by themselves.
+    """Make one error of Ctrl-C and a cluster's SIGTERM; trainings save by themselves before.
 
     A library may have made another error of the KeyboardInterrupt that came in its midst.
     """
