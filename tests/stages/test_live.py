@@ -10,10 +10,12 @@ import pytest
 import torch
 
 from mtkd.errors import RecipeError
+from mtkd.examples.prepared import PreparedSplit
 from mtkd.model import MultiTaskModel
 from mtkd.pipeline import open_run, statuses
 from mtkd.recipe import load_recipe
 from tests.carry_out import carried_out
+from tests.rows import RTE, make_examples, prepare
 
 ONE = ("tasks=[rte,stsb]", "teachers.tasks=[rte]", "teachers.select.by=[rte]", "baseline=false",
        "teachers.refine=false", "student.finetune=false", "teachers.candidates.2.encoder="
@@ -132,3 +134,26 @@ def test_labels_and_losses_together_have_the_gradient_of_their_sum(
     )  # fmt: skip
     one, other = (MultiTaskModel.load(r.folder / "student").state_dict() for r in (plain, tiny))
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_rows_are_the_same_only_with_the_same_tokens(
+    tiny_encoder: str, tiny_cased_encoder: str, tmp_path: Path
+) -> None:
+    rows = make_examples(RTE, 6)
+    own, again, cased = (
+        prepare(rows, encoder, tmp_path / f"{number}.arrow")
+        for number, encoder in enumerate((tiny_encoder, tiny_encoder, tiny_cased_encoder))
+    )
+    fewer = prepare(rows[1:], tiny_encoder, tmp_path / "fewer.arrow")
+    assert own.same_tokens(again)
+    assert own.guids == cased.guids
+    assert not own.same_tokens(cased)
+    assert not own.same_tokens(fewer)
+
+
+def test_a_teacher_that_reads_other_tokens_is_refused(
+    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PreparedSplit, "same_tokens", lambda *_: False)
+    with pytest.raises(RecipeError, match=r"cut the rows of rte to other tokens"):
+        carried_out(tiny_recipe, tmp_path / "run", *ONE, HIDDEN, last="distill")
