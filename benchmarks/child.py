@@ -6,12 +6,14 @@ line on stdin with one of JSON. What libraries print goes to stderr.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from mtkd.errors import RunFailed
@@ -82,3 +84,17 @@ def serve(prepare: Callable[[], Callable[[], Any]]) -> None:
         print(json.dumps("ready"), file=answers, flush=True)
         for _ in sys.stdin:
             print(json.dumps(measure()), file=answers, flush=True)
+
+
+def serve_rounds(description: str, measured: Callable[[Path, int, bool], Any]) -> None:
+    """Be a child that measures all its rounds at once: `measured(rows, rounds, quick)`.
+
+    Args: description: of the module, whose first line is the command's.
+    """
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--rows", type=Path, required=True)
+    parser.add_argument("--rounds", type=int, required=True)
+    parser.add_argument("--quick", action="store_true")
+    given = parser.parse_args()
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    serve(lambda: lambda: measured(given.rows, given.rounds, given.quick))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.child import ask_once, serve
+from benchmarks.child import ask_once, serve_rounds
 from benchmarks.harness import Options, Section, Spread, Table, Target
 
 LAYERS, BATCH = 3, 32  # of the bundled encoder's six; rows an update
@@ -194,16 +192,5 @@ def _epoch(rows: Any) -> float:
         return clock() - started
 
 
-def main() -> None:
-    """Be a process that measures."""
-    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--rows", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, required=True)
-    parser.add_argument("--quick", action="store_true")
-    given = parser.parse_args()
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    serve(lambda: lambda: measured(given.rows, given.rounds, given.quick))
-
-
 if __name__ == "__main__":
-    main()
+    serve_rounds(str(__doc__), measured)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
-import os
 from pathlib import Path
 
-from benchmarks.child import ask_once, serve
+from benchmarks.child import ask_once, serve_rounds
 from benchmarks.harness import Options, Section, Spread, Table, Target
 
 QUICK, PROFILED = 4, 64  # rows of each task
@@ -128,16 +126,5 @@ def measured(folder: Path, rounds: int, quick: bool) -> dict[str, object]:
     return {**found, "profile": profile, "format": number_format}
 
 
-def main() -> None:
-    """Be the process that measures."""
-    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--rows", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, required=True)
-    parser.add_argument("--quick", action="store_true")
-    given = parser.parse_args()
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    serve(lambda: lambda: measured(given.rows, given.rounds, given.quick))
-
-
 if __name__ == "__main__":
-    main()
+    serve_rounds(str(__doc__), measured)

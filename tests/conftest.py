@@ -7,11 +7,13 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from omegaconf import OmegaConf
+from transformers import AutoModelForMaskedLM
 
 from mtkd.stages import Run
 from tests.carry_out import carried_out
@@ -70,6 +72,37 @@ def tiny_recipe(
     }
     OmegaConf.save(OmegaConf.create(content), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def half_recipe(
+    tmp_path_factory: pytest.TempPathFactory, tiny_encoder: str, tiny_glue: Path
+) -> Path:
+    """A compress recipe: one layer of the tiny encoder's two, by DistilBERT's losses."""
+    content = {
+        "name": "half",
+        "kind": "compress",
+        "teacher": {"encoder": tiny_encoder},
+        "warmup_mlm": 1,
+        "student": {"layers": 1},
+        "corpus": {"tasks": ["rte", "cola"], "data": {"root": str(tiny_glue)}, "max_length": 32,
+                   "min_tokens": 2, "max_unknown": 1.0, "dev_share": 0.2},
+        "losses": {"soft_mlm": {"weight": 5.0}, "mlm": {"weight": 2.0}, "cosine": {"weight": 1.0}},
+        "training": {"epochs": 2, "batch_size": 16, "learning_rate": 1e-3, "precision": "fp32",
+                     "optimizer": "adamw"},
+    }  # fmt: skip
+    path = tmp_path_factory.mktemp("recipes") / "half.yaml"
+    OmegaConf.save(OmegaConf.create(content), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder_with_head(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: str) -> str:
+    """Path of the tiny uncased BERT with a masked-language head."""
+    folder = tmp_path_factory.mktemp("encoders") / "with-head"
+    shutil.copytree(tiny_encoder, folder)
+    AutoModelForMaskedLM.from_pretrained(tiny_encoder).save_pretrained(folder)
+    return str(folder)
 
 
 @pytest.fixture(scope="session")

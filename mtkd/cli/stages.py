@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +19,8 @@ from mtkd.cli.app import (
     load,
     open_,
 )
-from mtkd.errors import Interrupted, RecipeError
+from mtkd.cli.signals import stopped_by_signals
+from mtkd.errors import RecipeError
 from mtkd.terminal import print_table
 
 if TYPE_CHECKING:
@@ -112,7 +110,7 @@ def _carry_out(
     quiet: bool = False,
     kind: str | None = None,
 ) -> Path:
-    with _stopped_by_signals():
+    with stopped_by_signals():
         checked, folder = load(source, overrides, run_dir)
         if kind not in {None, checked.kind}:
             raise RecipeError(f"{source}: kind: expected {kind}, found {checked.kind}; mtkd run "
@@ -137,33 +135,6 @@ def _carry_out(
     if stage in {None, "evaluate", "submit"} and not quiet and is_main_process():
         _print_evaluation(opened, with_submission=stage != "evaluate")
     return folder
-
-
-@contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Make one error of Ctrl-C and a cluster's SIGTERM; trainings save by themselves before.
-
-    A library may have made another error of the KeyboardInterrupt that came in its midst.
-    """
-    asked = False
-
-    def stop(*_: object) -> None:
-        nonlocal asked
-        asked = True
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    except Interrupted:
-        raise
-    except BaseException as error:
-        if not (asked or isinstance(error, KeyboardInterrupt)):
-            raise
-        raise Interrupted("stopped; what was finished is kept") from error
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _print_forecast(opened: AnyRun, stage: str | None) -> None:

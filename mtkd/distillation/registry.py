@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from torch import Tensor
 
 from mtkd.distillation.needs import Needs, Positions, Shape
-from mtkd.distillation.states import States
+from mtkd.distillation.states import MaskedWords, States
 from mtkd.errors import RecipeError
 from mtkd.losses import (
     attention_mse,
@@ -35,20 +35,17 @@ Unit = Literal["row", "token", "masked"]
 class TextBatch(Protocol):
     """What a loss reads of a batch beside the models' states.
 
-    mask: 1 for real tokens, (batch, tokens). labels: of the masked tokens, (masked,).
+    mask: 1 for real tokens, (batch, tokens). words: the masked ones; None where nothing is masked.
     """
 
     @property
     def mask(self) -> Tensor: ...  # noqa: D102
 
     @property
-    def labels(self) -> Tensor: ...  # noqa: D102
+    def words(self) -> MaskedWords | None: ...  # noqa: D102
 
     def real(self, states: Tensor) -> Tensor:
         """Return the states of real tokens, (tokens, width)."""
-
-    def masked(self, states: States) -> Tensor:
-        """Return the logits of masked tokens, (masked, vocabulary)."""
 
 
 Values = Callable[[States, States, TextBatch], Tensor]
@@ -96,7 +93,8 @@ def _soft_mlm(name: str, settings: SoftMlm, student: Shape, teacher: Shape) -> T
 
     def values(own: States, other: States, batch: TextBatch) -> Tensor:
         if settings.restrict_to_masked:
-            one, two = batch.masked(own), batch.masked(other)
+            words = _words(batch)
+            one, two = words.logits(own), words.logits(other)
         else:
             assert own.logits is not None
             assert other.logits is not None
@@ -109,7 +107,8 @@ def _soft_mlm(name: str, settings: SoftMlm, student: Shape, teacher: Shape) -> T
 
 def _mlm(name: str, settings: WeightedLoss, student: Shape, teacher: Shape) -> Term:
     def values(own: States, other: States, batch: TextBatch) -> Tensor:
-        return gold_cross_entropy(batch.masked(own), batch.labels)
+        words = _words(batch)
+        return gold_cross_entropy(words.logits(own), words.labels)
 
     return Term(name, settings.weight, "masked", Needs("masked"), Needs(), values)
 
@@ -222,6 +221,11 @@ LOSSES: Mapping[str, Builder] = {
 def evenly(student: int, teacher: int) -> dict[int, int]:
     """Return the teacher's layer for each of the student's, both from 1: m goes with m L / M."""
     return {m: max(1, round(m * teacher / student)) for m in range(1, student + 1)}
+
+
+def _words(batch: TextBatch) -> MaskedWords:
+    assert batch.words is not None  # recipes have such losses on corpora alone
+    return batch.words
 
 
 def _hidden(*numbers: int) -> Needs:

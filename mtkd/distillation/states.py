@@ -35,6 +35,22 @@ class States:
         return found.query @ found.key.transpose(2, 3) / math.sqrt(found.query.size(-1))
 
 
+@dataclasses.dataclass(frozen=True)
+class MaskedWords:
+    """The masked tokens of a batch.
+
+    labels: what they were, (masked,). among: their places among its real tokens, (masked,).
+    """
+
+    labels: Tensor
+    among: Tensor
+
+    def logits(self, states: States) -> Tensor:
+        """Return the logits there, (masked, vocabulary)."""
+        assert states.logits is not None
+        return states.logits if states.at == "masked" else states.logits[self.among]
+
+
 def forward(
     model: PreTrainedModel, needs: Needs, inputs: Mapping[str, Tensor], positions: Tensor | None
 ) -> States:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mtkd.encoders.files import check_described
@@ -11,7 +12,12 @@ from mtkd.recipe import EncoderSettings
 from mtkd.shown import printable, shown
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import (
+        AutoModel,
+        AutoModelForMaskedLM,
+        PreTrainedModel,
+        PreTrainedTokenizerBase,
+    )
 
 _LONGEST = 300  # characters of another library's message
 # their first position comes after the padding token's number
@@ -86,13 +92,26 @@ def load_encoder(settings: EncoderSettings) -> PreTrainedModel:
     """
     from transformers import AutoModel
 
+    model, missing = load_weights(AutoModel, settings)
+    check_complete(settings, model, missing)
+    return model
+
+
+def load_weights(
+    architecture: type[AutoModel | AutoModelForMaskedLM], settings: EncoderSettings
+) -> tuple[PreTrainedModel, list[str]]:
+    """Return the model of a checkpoint in float32, and the names of weights that it lacks.
+
+    Those, but for a pooler's, are new. Raises: EncoderError: it cannot be loaded, or weights are
+    of another shape than its config says.
+    """
     folder = encoder_folder(settings.encoder)
     quiet_transformers()
     config = load_config(settings.encoder)
     configure(config, settings)
+    check_described(config, folder, settings.encoder)
     try:
-        check_described(config, folder, settings.encoder)
-        model, info = AutoModel.from_pretrained(
+        model, info = architecture.from_pretrained(
             folder,
             config=config,
             dtype="float32",
@@ -101,17 +120,19 @@ def load_encoder(settings: EncoderSettings) -> PreTrainedModel:
             output_loading_info=True,
             **AS_DATA,
         )
-    except EncoderError:
-        raise
     except Exception as error:  # anything: of a config with no heads, a division by zero
         raise EncoderError(f"{settings.encoder}: cannot be loaded: {why(error)}") from error
-    missing = sorted(name for name in info["missing_keys"] if "pooler" not in name)
-    if bad := [*missing, *sorted(name for name, *_ in info["mismatched_keys"])]:
+    check_complete(settings, model, sorted(name for name, *_ in info["mismatched_keys"]))
+    return model, sorted(name for name in info["missing_keys"] if "pooler" not in name)
+
+
+def check_complete(settings: EncoderSettings, model: PreTrainedModel, bad: Sequence[str]) -> None:
+    """Raise EncoderError where weights that have to come with a checkpoint did not."""
+    if bad:
         raise EncoderError(
             f"{settings.encoder}: {len(bad)} weights are missing or of another shape, first "
-            f"{bad[0]}; the checkpoint is not one of a {config.model_type} encoder"
+            f"{bad[0]}; the checkpoint is not one of a {model.config.model_type} encoder"
         )
-    return model
 
 
 def configure(config: Any, settings: EncoderSettings) -> None:

@@ -183,7 +183,7 @@ def _build(
                  task.name, split, info.rows, info.cut, length)  # fmt: skip
         if split in task.dev_splits:
             check_gold(task, split, PreparedSplit(folder / f"{split}.arrow", 0).labels)
-    content = {"encoder": encoder, "pad_token_id": tokenizer.pad_token_id, "splits": splits}
+    content = {"pad_token_id": tokenizer.pad_token_id, "splits": splits}
     (folder / INFO).write_text(json.dumps(content, indent=2) + "\n", "utf-8")
     return {"rows": {s: i["rows"] for s, i in splits.items()},
             "cut": {s: i["cut"] for s, i in splits.items()}, "max_length": length}  # fmt: skip

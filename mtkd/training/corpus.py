@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mtkd.batching.collate import collate
 from mtkd.devices import moved
-from mtkd.distillation import States
+from mtkd.distillation import MaskedWords
 from mtkd.examples.prepared import PreparedSplit
 
 
@@ -35,17 +35,14 @@ class TrainingCorpus:
 class MaskedBatch:
     """Some rows with masked tokens, in tensors.
 
-    inputs: `input_ids` and `attention_mask`, (batch, tokens). labels: what the masked tokens were,
-    (masked,). real_places, masked_places: of such tokens in the batch laid flat. among: places of
-    the masked tokens among the real ones. units: of the whole batch that the rows are a part of, by
-    name: rows, tokens, masked ones.
+    inputs: `input_ids` and `attention_mask`, (batch, tokens). real_places: of real tokens in the
+    batch laid flat. units: of the whole batch that the rows are a part of, by name: rows, tokens,
+    masked ones.
     """
 
     inputs: Mapping[str, Tensor]
-    labels: Tensor
+    words: MaskedWords
     real_places: Tensor
-    masked_places: Tensor
-    among: Tensor
     units: Mapping[str, int]
 
     @property
@@ -57,14 +54,11 @@ class MaskedBatch:
         """Return the states of real tokens, (tokens, width), of (batch, tokens, width)."""
         return states.flatten(0, 1)[self.real_places]
 
-    def masked(self, states: States) -> Tensor:
-        """Return the logits of masked tokens, (masked, vocabulary)."""
-        assert states.logits is not None
-        return states.logits if states.at == "masked" else states.logits[self.among]
-
     def positions(self, at: str | None) -> Tensor | None:
         """Return the places where logits are asked for."""
-        return {"real": self.real_places, "masked": self.masked_places}.get(at or "")
+        if at is None:
+            return None
+        return self.real_places if at == "real" else self.real_places[self.words.among]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,12 +87,10 @@ class DrawnRows:
         chosen = np.concatenate([self.chosen[place] for place in places])
         among = torch.from_numpy(np.flatnonzero(chosen))
         tokens = np.concatenate([self.tokens[place] for place in places]).astype(np.int64)
-        labels = torch.from_numpy(tokens)[among]
+        words = MaskedWords(moved(torch.from_numpy(tokens)[among], device), moved(among, device))
         return MaskedBatch(
             {name: moved(tensor, device) for name, tensor in inputs.items()},
-            labels=moved(labels, device),
+            words=words,
             real_places=moved(real, device),
-            masked_places=moved(real[among], device),
-            among=moved(among, device),
             units=self.units,
         )

@@ -114,24 +114,16 @@ class RowsForBoth:
     batch: Batch
     teacher: dict[str, Tensor] | None
     tokens: float
+    words: None = None  # nothing is masked
 
     @property
     def mask(self) -> Tensor:
         """Return 1 for real tokens, (batch, tokens)."""
         return self.batch.inputs["attention_mask"]
 
-    @property
-    def labels(self) -> Tensor:
-        """Nothing is masked in the rows of a task."""
-        raise NotImplementedError
-
     def real(self, states: Tensor) -> Tensor:
         """Return the states of real tokens, (tokens, width), of (batch, tokens, width)."""
         return states[self.mask.bool()]
-
-    def masked(self, states: States) -> Tensor:
-        """Nothing is masked in the rows of a task."""
-        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from mtkd.distillation import LOSSES, Needs, Shape, States, Term, build_terms
+from mtkd.distillation import LOSSES, MaskedWords, Needs, Shape, States, Term, build_terms
 from mtkd.distillation.registry import evenly
 from mtkd.errors import RecipeError
 from mtkd.layers import Heads
@@ -28,10 +28,8 @@ def batch() -> MaskedBatch:
     real = torch.tensor([0, 1, 2])
     return MaskedBatch(
         {"input_ids": torch.tensor([[5, 6, 7, 0]]), "attention_mask": mask},
-        labels=torch.tensor([2]),
+        words=MaskedWords(labels=torch.tensor([2]), among=torch.tensor([1])),
         real_places=real,
-        masked_places=torch.tensor([1]),
-        among=torch.tensor([1]),
         units={"row": 1, "token": 3, "masked": 1},
     )
 
@@ -135,10 +133,8 @@ def test_minilm_is_the_sum_over_queries_keys_and_values_with_heads_side_by_side(
     other = torch.tensor([[[[1.0, 0], [1, 0]], [[0, 0], [0, 0]]]], dtype=torch.float64)
     student, teacher = Shape(1, 2, 1, 3), Shape(1, 4, 2, 3)
     found = term("minilm", student, teacher, relation_heads=1)
-    both = MaskedBatch(
-        {"attention_mask": torch.tensor([[1, 1]])}, *(torch.tensor([0]) for _ in range(4)),
-        units={},
-    )  # fmt: skip
+    one = torch.tensor([0])
+    both = MaskedBatch({"attention_mask": torch.tensor([[1, 1]])}, MaskedWords(one, one), one, {})
     values = found.values(
         States(None, None, {}, {1: Heads(own, own, own)}),
         States(None, None, {}, {1: Heads(other, other, other)}),

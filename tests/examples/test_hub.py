@@ -28,25 +28,6 @@ def rte(labels: ClassLabel | Value, *rows: int | str) -> Dataset:
     return Dataset.from_dict(columns, Features(features))
 
 
-@pytest.fixture
-def hub(monkeypatch):
-    """A hub that is asked nothing: `load_dataset` gives what the test puts in."""
-    asked: list[tuple[object, ...]] = []
-
-    def serve(answer: Dataset | Exception):
-        def load_dataset(path, config, *, revision, split):
-            asked.append((path, config, revision, split))
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
-
-        monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-        monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", lambda *args, **kwargs: None)
-        return asked
-
-    return serve
-
-
 def read(split: str = "train", task: str = "rte") -> list[Example]:
     return list(read_examples(load_task(task), split, HUB))
 

@@ -17,34 +17,14 @@ from tests.carry_out import carried_out
 from tests.cli.process import code_of
 
 
-@pytest.fixture(scope="module")
-def half(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: str, tiny_glue: Path) -> Path:
-    """A compress recipe: one layer of the tiny encoder's two, on the texts of tiny tasks."""
-    content = {
-        "name": "half",
-        "kind": "compress",
-        "teacher": {"encoder": tiny_encoder},
-        "warmup_mlm": 1,
-        "student": {"layers": 1},
-        "corpus": {"tasks": ["rte", "cola"], "data": {"root": str(tiny_glue)}, "max_length": 32,
-                   "min_tokens": 2, "max_unknown": 1.0, "dev_share": 0.2},
-        "losses": {"soft_mlm": {"weight": 5.0}, "mlm": {"weight": 2.0}, "cosine": {"weight": 1.0}},
-        "training": {"epochs": 1, "batch_size": 16, "learning_rate": 1e-3, "precision": "fp32",
-                     "optimizer": "adamw"},
-    }  # fmt: skip
-    path = tmp_path_factory.mktemp("recipes") / "half.yaml"
-    OmegaConf.save(OmegaConf.create(content), path)
-    return path
-
-
 @pytest.fixture
-def student(tmp_path: Path, half: Path, tiny_glue: Path) -> Path:
+def student(tmp_path: Path, half_recipe: Path, tiny_glue: Path) -> Path:
     """A glue recipe whose student starts from it."""
     content = {
         "name": "small",
         "tasks": ["rte"],
         "data": {"root": str(tiny_glue), "max_length": 32},
-        "student": {"init": str(half)},
+        "student": {"init": str(half_recipe)},
         "training": {"epochs": 1, "precision": "fp32"},
     }
     path = tmp_path / "small.yaml"
@@ -53,7 +33,7 @@ def student(tmp_path: Path, half: Path, tiny_glue: Path) -> Path:
 
 
 def test_a_student_has_the_weights_and_the_size_of_what_was_compressed(
-    student: Path, half: Path, tmp_path: Path
+    student: Path, half_recipe: Path, tmp_path: Path
 ) -> None:
     recipe, folder = load_recipe(str(student)), tmp_path / "runs" / "small"
     first = compressed(recipe, folder)
@@ -74,9 +54,9 @@ def test_a_student_has_the_weights_and_the_size_of_what_was_compressed(
 
 
 def test_a_run_directory_can_be_named_in_place_of_its_recipe(
-    student: Path, half: Path, tmp_path: Path
+    student: Path, half_recipe: Path, tmp_path: Path
 ) -> None:
-    carried_out(half, tmp_path / "elsewhere", last="evaluate")
+    carried_out(half_recipe, tmp_path / "elsewhere", last="evaluate")
     recipe = load_recipe(str(student), [f"student.init={tmp_path / 'elsewhere'}"])
     found = compressed(recipe, tmp_path / "runs" / "small")
     assert found is not None
@@ -88,7 +68,7 @@ def test_a_run_directory_can_be_named_in_place_of_its_recipe(
 
 
 def test_a_run_whose_recipe_has_changed_since_is_made_anew_by_the_command(
-    student: Path, half: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    student: Path, half_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And one that is damaged is not trained from."""
     monkeypatch.chdir(tmp_path)
@@ -96,8 +76,8 @@ def test_a_run_whose_recipe_has_changed_since_is_made_anew_by_the_command(
     weights = tmp_path / "runs" / "half" / "student" / "model.safetensors"
     assert code_of(monkeypatch, *command) == 0
     before = weights.read_bytes()
-    content = OmegaConf.load(half)
-    content.training.epochs = 2
+    content = OmegaConf.load(half_recipe)
+    content.training.epochs = 1
     OmegaConf.save(content, tmp_path / "half.yaml")
     changed = (*command, f"student.init={tmp_path / 'half.yaml'}")
     assert code_of(monkeypatch, *changed) == 0

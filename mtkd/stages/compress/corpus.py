@@ -80,9 +80,9 @@ def _build(run: CompressRun, folder: Path) -> dict[str, Any]:
     texts = read_texts(recipe.corpus, run.tasks)
     info, counts = write_corpus(texts, tokenizer, recipe.corpus, recipe.seed, folder)
     np.save(folder / COUNTS, counts, allow_pickle=False)
-    content = {**dataclasses.asdict(info), "pad_token_id": tokenizer.pad_token_id}
+    content = dataclasses.asdict(info)
     (folder / INFO).write_text(json.dumps(content, indent=2) + "\n", "utf-8")
     log.info("corpus: %d texts, %d rows (%d tokens) to learn from, %d held out; left out: %d short "
              "rows, %d of unknown words", info.texts, info.rows["train"], info.tokens["train"],
              info.rows["dev"], info.short, info.unknown)  # fmt: skip
-    return dataclasses.asdict(info)
+    return content

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mtkd.encoders import weights_size
+from mtkd.encoders import tokenizer_sha256, weights_size
 from mtkd.recipe import EncoderLosses, derive_seed, with_overrides
 from mtkd.stages.compress.fit import CorpusFit, corpus_fit_unit
 from mtkd.stages.compress.run import START, TEACHER, CompressRun
@@ -29,6 +29,10 @@ def units(run: CompressRun) -> list[Unit]:
     settings = {
         "seed": recipe.seed,
         **flat("student", recipe.student),
+        **{
+            f"tokenizer file {name}": sha
+            for name, sha in tokenizer_sha256(recipe.teacher.encoder).items()
+        },
         **({} if found else encoder_settings("teacher", recipe.teacher)),
     }
     needs = (TEACHER,) if found else ()

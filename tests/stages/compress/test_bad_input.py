@@ -19,24 +19,13 @@ from mtkd.encoders.mlm_head import HEAD_WEIGHT
 from tests.cli.process import code_of
 
 
-@pytest.fixture(scope="session")
-def with_head(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: str) -> Path:
-    """A tiny BERT with a masked-language head."""
-    from transformers import AutoModelForMaskedLM
-
-    folder = tmp_path_factory.mktemp("encoders") / "with-head"
-    shutil.copytree(tiny_encoder, folder)
-    AutoModelForMaskedLM.from_pretrained(tiny_encoder).save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture
-def recipe(tmp_path: Path, with_head: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def recipe(tmp_path: Path, tiny_encoder_with_head: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A recipe in an empty folder, which is the present one, and a corpus."""
     content = {
         "name": "small",
         "kind": "compress",
-        "teacher": {"encoder": str(with_head)},
+        "teacher": {"encoder": tiny_encoder_with_head},
         "student": {"layers": 1},
         "corpus": {"files": ["texts.txt"], "dev_share": 0.3},
         "losses": {"soft_mlm": {"weight": 1.0}},
@@ -188,12 +177,12 @@ def test_a_head_is_known_by_its_weights_as_transformers_writes_them(
 
 
 @pytest.fixture
-def changed(tmp_path: Path, with_head: Path):
+def changed(tmp_path: Path, tiny_encoder_with_head: str):
     """Return a copy of the teacher with changes to its config.json; None takes a key out."""
 
     def change(changes: Mapping[str, Any]) -> Path:
         folder = tmp_path / "encoder"
-        shutil.copytree(with_head, folder)
+        shutil.copytree(tiny_encoder_with_head, folder)
         path = folder / "config.json"
         config = {**json.loads(path.read_text()), **changes}
         config = {key: value for key, value in config.items() if value is not None}
@@ -233,10 +222,10 @@ def test_a_kind_without_a_head_here_is_refused(kind: str, changed, refused) -> N
 
 
 def test_a_tokenizer_with_more_words_than_the_encoder_is_refused(
-    with_head: Path, tmp_path: Path, refused
+    tiny_encoder_with_head: str, tmp_path: Path, refused
 ) -> None:
     folder = tmp_path / "fewer"
-    shutil.copytree(with_head, folder)
+    shutil.copytree(tiny_encoder_with_head, folder)
     config = json.loads((folder / "config.json").read_text())
     words = config["vocab_size"]
     weights = load_file(folder / "model.safetensors")

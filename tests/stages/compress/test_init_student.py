@@ -1,10 +1,8 @@
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForMaskedLM
 
 from mtkd.artifacts import file_sha256
 from mtkd.encoders import load_masked_lm, load_tokenizer
@@ -16,20 +14,11 @@ from mtkd.stages.compress.run import START, TEACHER
 from mtkd.stages.unit import Unit
 
 
-@pytest.fixture(scope="module")
-def with_head(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: str) -> Path:
-    """A tiny BERT with a masked-language head."""
-    folder = tmp_path_factory.mktemp("encoders") / "with-head"
-    shutil.copytree(tiny_encoder, folder)
-    AutoModelForMaskedLM.from_pretrained(tiny_encoder).save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture
-def planned(tmp_path: Path, with_head: Path):
+def planned(tmp_path: Path, tiny_encoder_with_head: str):
     """Return the units of this stage, by place, of a recipe that differs in some keys."""
 
-    def plan(student: dict[str, Any], teacher: object = with_head, **changes: Any):
+    def plan(student: dict[str, Any], teacher: object = tiny_encoder_with_head, **changes: Any):
         texts = tmp_path / "texts.txt"
         texts.write_text("the cat sees the dog\n" * 20, "utf-8")
         content = {
@@ -52,7 +41,7 @@ def build(unit: Unit, folder: Path) -> dict[str, Any]:
     return unit.build(folder)
 
 
-def test_the_student_is_an_encoder_with_its_tokenizer(planned, with_head, tmp_path):
+def test_the_student_is_an_encoder_with_its_tokenizer(planned, tiny_encoder_with_head, tmp_path):
     notes = build(planned({"layers": 1})[START], tmp_path / "student")
     settings = EncoderSettings(encoder=str(tmp_path / "student"))
     student, has_head = load_masked_lm(settings)
@@ -60,10 +49,12 @@ def test_the_student_is_an_encoder_with_its_tokenizer(planned, with_head, tmp_pa
     assert notes["architecture"] == type(student).__name__ == "DistilBertForMaskedLM"
     assert notes["parameters"] == student.num_parameters()
     assert notes["teacher_layers"] == [0]
-    teacher, _ = load_masked_lm(EncoderSettings(encoder=str(with_head)))
+    teacher, _ = load_masked_lm(EncoderSettings(encoder=tiny_encoder_with_head))
     assert notes["teacher_parameters"] == teacher.num_parameters() > notes["parameters"]
     text = "the cat sees a dog"
-    own, theirs = (load_tokenizer(str(path)) for path in (tmp_path / "student", with_head))
+    own, theirs = (
+        load_tokenizer(str(path)) for path in (tmp_path / "student", tiny_encoder_with_head)
+    )
     assert own(text)["input_ids"] == theirs(text)["input_ids"]
 
 
@@ -122,6 +113,17 @@ def test_a_head_that_is_trained_first_is_a_unit_that_the_student_needs(planned, 
     assert found[START].needs == (TEACHER,)
     assert not [key for key in found[START].settings if key.startswith("teacher")]
     assert found[TEACHER].settings["training.epochs"] == 2
+
+
+@pytest.mark.parametrize("warmup", [None, 1])
+def test_another_tokenizer_makes_another_student(planned, tiny_encoder, tiny_cased_encoder, warmup):
+    one, other = (
+        planned({"layers": 1}, teacher=encoder, warmup_mlm=warmup,
+                losses={"mlm": {"weight": 1.0}})[START].settings
+        for encoder in (tiny_encoder, tiny_cased_encoder)
+    )  # fmt: skip
+    changed = {key for key in one if one[key] != other[key]}
+    assert "tokenizer file tokenizer.json" in changed
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
 from mtkd.artifacts import read_manifest
@@ -24,30 +23,10 @@ SAME_FILES = ("corpus", "teacher", "student_init", "student")
 
 
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: str, tiny_glue: Path) -> Path:
-    """One layer of the tiny encoder's two, by DistilBERT's losses."""
-    content = {
-        "name": "half",
-        "kind": "compress",
-        "teacher": {"encoder": tiny_encoder},
-        "warmup_mlm": 1,
-        "student": {"layers": 1},
-        "corpus": {"tasks": ["rte", "cola"], "data": {"root": str(tiny_glue)}, "max_length": 32,
-                   "min_tokens": 2, "max_unknown": 1.0, "dev_share": 0.2},
-        "losses": {"soft_mlm": {"weight": 5.0}, "mlm": {"weight": 2.0}, "cosine": {"weight": 1.0}},
-        "training": {"epochs": 2, "batch_size": 16, "learning_rate": 1e-3, "precision": "fp32",
-                     "optimizer": "adamw"},
-    }  # fmt: skip
-    path = tmp_path_factory.mktemp("recipes") / "half.yaml"
-    OmegaConf.save(OmegaConf.create(content), path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, recipe: Path) -> Path:
+def finished(tmp_path_factory: pytest.TempPathFactory, half_recipe: Path) -> Path:
     """Its run, carried out whole. Tests must not change it."""
     folder = tmp_path_factory.mktemp("runs") / "half"
-    carried_out(recipe, folder, last="evaluate")
+    carried_out(half_recipe, folder, last="evaluate")
     return folder
 
 
@@ -79,18 +58,18 @@ def test_the_evaluation_holds_all_models_against_the_teacher(finished: Path) -> 
 
 
 def test_a_student_of_random_weights_learns_to_be_like_its_teacher(
-    recipe: Path, tmp_path: Path
+    half_recipe: Path, tmp_path: Path
 ) -> None:
     run = carried_out(
-        recipe, tmp_path / "run", "losses={cosine: {weight: 1.0}}", "warmup_mlm=null",
+        half_recipe, tmp_path / "run", "losses={cosine: {weight: 1.0}}", "warmup_mlm=null",
         "student.start=random", "training.epochs=6", last="evaluate",
     )  # fmt: skip
     models = metrics(run.folder)
     assert models["student"]["cosine"] > models["student as it began"]["cosine"] + 0.4
 
 
-def test_two_runs_write_the_same_bytes(finished: Path, recipe: Path, tmp_path: Path) -> None:
-    carried_out(recipe, tmp_path / "again", last="evaluate")
+def test_two_runs_write_the_same_bytes(finished: Path, half_recipe: Path, tmp_path: Path) -> None:
+    carried_out(half_recipe, tmp_path / "again", last="evaluate")
     one, other = made(finished), made(tmp_path / "again")
     assert one.keys() == other.keys()
     assert [name for name in one if one[name] != other[name]] == []
@@ -112,21 +91,23 @@ def test_the_student_loads_in_plain_transformers(finished: Path) -> None:
     assert done.stdout.split() == ["DistilBertForMaskedLM", "True", "32", "False"]
 
 
-def test_a_student_with_all_layers_begins_as_its_teacher(recipe: Path, tmp_path: Path) -> None:
-    carried_out(recipe, tmp_path / "run", "student.layers=2", "training.epochs=1", last="evaluate")
+def test_a_student_with_all_layers_begins_as_its_teacher(half_recipe: Path, tmp_path: Path) -> None:
+    carried_out(
+        half_recipe, tmp_path / "run", "student.layers=2", "training.epochs=1", last="evaluate"
+    )
     began = metrics(tmp_path / "run")["student as it began"]
     assert began["divergence"] == pytest.approx(0, abs=1e-5)
     assert began["cosine"] == pytest.approx(1, abs=1e-5)
 
 
 def test_a_projection_is_learnt_for_a_narrower_student_and_gone_from_it(
-    recipe: Path, tmp_path: Path
+    half_recipe: Path, tmp_path: Path
 ) -> None:
     """Every loss that does not ask for the same width or heads, together."""
     losses = ("{soft_mlm: {weight: 1.0, restrict_to_masked: true}, hidden_mse: {weight: 1.0}, "
               "embedding_mse: {weight: 1.0}, minilm: {weight: 1.0, relation_heads: 4}}"
               )  # fmt: skip
-    run = carried_out(recipe, tmp_path / "run", f"losses={losses}", "student.hidden_size=16",
+    run = carried_out(half_recipe, tmp_path / "run", f"losses={losses}", "student.hidden_size=16",
                       last="evaluate")  # fmt: skip
     weights = load_file(run.folder / "student" / "model.safetensors")
     assert not any("projection" in name for name in weights)
@@ -136,9 +117,9 @@ def test_a_projection_is_learnt_for_a_narrower_student_and_gone_from_it(
     assert models["student"]["divergence"] < models["student as it began"]["divergence"]
 
 
-def test_without_a_head_only_states_are_compared(recipe: Path, tmp_path: Path) -> None:
-    run = carried_out(recipe, tmp_path / "run", "losses={minilm: {weight: 1.0, relation_heads: 4}}",
-                      "warmup_mlm=null", last="evaluate")  # fmt: skip
+def test_without_a_head_only_states_are_compared(half_recipe: Path, tmp_path: Path) -> None:
+    losses = "losses={minilm: {weight: 1.0, relation_heads: 4}}"
+    run = carried_out(half_recipe, tmp_path / "run", losses, "warmup_mlm=null", last="evaluate")
     assert not (run.folder / "teacher").exists()
     assert set(metrics(run.folder)["student"]) == {"parameters", "cosine"}
 
@@ -155,9 +136,9 @@ def test_without_a_head_only_states_are_compared(recipe: Path, tmp_path: Path) -
     ],
 )
 def test_a_key_makes_stale_what_it_shapes_and_what_follows(
-    finished: Path, recipe: Path, override: str, stale: list[str]
+    finished: Path, half_recipe: Path, override: str, stale: list[str]
 ) -> None:
-    run = open_run(load_recipe(str(recipe), [override]), finished)
+    run = open_run(load_recipe(str(half_recipe), [override]), finished)
     found = [s.unit.place for parts in statuses(run).values() for s in parts if s.state != "done"]
     assert found == stale
 
@@ -168,8 +149,10 @@ def test_an_encoders_own_weights_are_in_the_fingerprint(finished: Path) -> None:
     assert any(key.startswith("teacher file model") for key in manifest.inputs)
 
 
-def test_a_random_start_has_the_shape_alone(recipe: Path, tmp_path: Path, finished: Path) -> None:
-    run = carried_out(recipe, tmp_path / "run", "student.start=random", last="init-student")
+def test_a_random_start_has_the_shape_alone(
+    half_recipe: Path, tmp_path: Path, finished: Path
+) -> None:
+    run = carried_out(half_recipe, tmp_path / "run", "student.start=random", last="init-student")
     one, other = (
         load_file(folder / "student_init" / "model.safetensors")
         for folder in (run.folder, finished)
@@ -179,18 +162,22 @@ def test_a_random_start_has_the_shape_alone(recipe: Path, tmp_path: Path, finish
     assert not torch.equal(one[name], other[name])
 
 
-def test_the_order_of_tasks_changes_nothing(finished: Path, recipe: Path, tmp_path: Path) -> None:
-    run = carried_out(recipe, tmp_path / "run", "corpus.tasks=[cola,rte]", last="corpus")
+def test_the_order_of_tasks_changes_nothing(
+    finished: Path, half_recipe: Path, tmp_path: Path
+) -> None:
+    run = carried_out(half_recipe, tmp_path / "run", "corpus.tasks=[cola,rte]", last="corpus")
     one, other = ((folder / "corpus" / "train.arrow").read_bytes()
                   for folder in (run.folder, finished))  # fmt: skip
     assert one == other
 
 
 def test_a_layer_of_the_teacher_deeper_than_the_student_can_be_compared(
-    recipe: Path, tmp_path: Path
+    half_recipe: Path, tmp_path: Path
 ) -> None:
     loss = "losses={minilm: {weight: 1.0, relation_heads: 4, teacher_layer: 2}}"
-    run = carried_out(recipe, tmp_path / "run", loss, "warmup_mlm=null", last="distill-encoder")
+    run = carried_out(
+        half_recipe, tmp_path / "run", loss, "warmup_mlm=null", last="distill-encoder"
+    )
     assert (run.folder / "student" / "model.safetensors").is_file()
 
 
@@ -202,22 +189,22 @@ def test_a_layer_of_the_teacher_deeper_than_the_student_can_be_compared(
     ],
 )
 def test_what_a_corpus_has_no_use_for_is_refused_in_the_warm_up_too(
-    recipe: Path, override: str, key: str
+    half_recipe: Path, override: str, key: str
 ) -> None:
     with pytest.raises(RecipeError, match=key):
-        load_recipe(str(recipe), [override])
+        load_recipe(str(half_recipe), [override])
 
 
 def test_a_teacher_with_a_head_is_not_warmed_up(
-    finished: Path, recipe: Path, tmp_path: Path
+    finished: Path, half_recipe: Path, tmp_path: Path
 ) -> None:
-    changed = load_recipe(str(recipe), [f"teacher.encoder={finished / 'teacher'}"])
+    changed = load_recipe(str(half_recipe), [f"teacher.encoder={finished / 'teacher'}"])
     with pytest.raises(RecipeError, match=r"warmup_mlm: .* comes with a masked-language head"):
         open_run(changed, tmp_path / "run")
 
 
 def test_a_vocabulary_with_a_gap_is_no_trouble(
-    tiny_encoder: str, recipe: Path, tmp_path: Path
+    tiny_encoder: str, half_recipe: Path, tmp_path: Path
 ) -> None:
     """The number of its words is then less than the highest of their numbers."""
     shutil.copytree(tiny_encoder, tmp_path / "gap")
@@ -226,6 +213,6 @@ def test_a_vocabulary_with_a_gap_is_no_trouble(
     words = content["model"]["vocab"]
     del words[next(word for word in words if word.startswith("##"))]
     path.write_text(json.dumps(content), "utf-8")
-    run = carried_out(recipe, tmp_path / "run", f"teacher.encoder={tmp_path / 'gap'}",
+    run = carried_out(half_recipe, tmp_path / "run", f"teacher.encoder={tmp_path / 'gap'}",
                       last="distill-encoder")  # fmt: skip
     assert (run.folder / "student" / "model.safetensors").is_file()
