@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from mtkd.errors import RecipeError
 from mtkd.examples.prepared import PreparedSplit
-from mtkd.model import MultiTaskModel
+from mtkd.model import MultiTaskModel, build_model
 from mtkd.pipeline import open_run, statuses
-from mtkd.recipe import load_recipe
+from mtkd.recipe import derive_seed, load_recipe
 from tests.carry_out import carried_out
 from tests.rows import RTE, make_examples, prepare
 
@@ -60,6 +61,37 @@ def test_an_intermediate_training_is_on_the_losses_alone_and_the_student_starts_
     assert not any("hidden_mse" in line for line in log_of(run.folder / "student"))
     manifest = json.loads((run.folder / "student" / "manifest.json").read_text("utf-8"))
     assert "artefact student_intermediate" in manifest["inputs"]
+    # its heads learn nothing, and are those that a student without it would have begun with
+    before = load_file(run.folder / "student_intermediate" / "model.safetensors")
+    tasks = {"rte": run.tasks["rte"]}
+    fresh = build_model(run.recipe.student, tasks, run.recipe.student.heads,
+                        derive_seed(run.recipe.seed, "student")).state_dict()  # fmt: skip
+    heads = [name for name in fresh if name.startswith("heads.")]
+    assert heads
+    for name in heads:
+        torch.testing.assert_close(before[name], fresh[name], rtol=0, atol=0)
+
+
+def test_out_of_fold_soft_labels_with_live_teachers_are_warned_of(
+    tiny_recipe: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    carried_out(tiny_recipe, tmp_path / "run", *ONE, HIDDEN, "soft_labels.folds=2", last="distill")
+    assert "student: soft labels are out of fold, and live teachers have seen" in caplog.text
+
+
+def test_trackers_are_told_of_each_term(tiny_recipe: Path, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    told = "training.trackers=[tensorboard]"
+    run = carried_out(tiny_recipe, tmp_path / "run", *ONE, HIDDEN, told, last="distill")
+    (file,) = (run.folder / "student").rglob("events.*")
+    events = EventAccumulator(str(file))
+    events.Reload()
+    lines = [line for line in log_of(run.folder / "student") if line["task"] == "rte"]
+    for term in ("labels", "hidden_mse", "pkd"):
+        found = {event.step: event.value for event in events.Scalars(f"{term}/rte")}
+        assert found == pytest.approx({line["step"]: line[term] for line in lines})
+    assert "hidden_mse/stsb" not in events.Tags()["scalars"]
 
 
 def test_a_student_that_is_its_teacher_has_no_loss_to_begin_with(

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from mtkd.errors import Diverged
 from mtkd.training import Objective, TrainingTask
-from tests.rows import STSB, make_examples, prepare
+from tests.rows import RTE, STSB, make_examples, prepare
 from tests.training.small import Small, after_step, interrupt
 
 
@@ -45,6 +45,19 @@ def test_nothing_after_the_last_save_is_kept(
     assert [json.loads(line)["step"] for line in log] == list(range(1, step))
     tensors = load_file(tmp_path / "run/checkpoint/tensors.safetensors")
     assert all(tensor.isfinite().all() for tensor in tensors.values())
+
+
+def test_of_a_large_batch_the_first_rows_are_named(small: Small, tmp_path: Path) -> None:
+    rows = prepare(make_examples(RTE, 150), small.encoder, tmp_path / "rte.arrow")
+    task = TrainingTask(RTE, rows)
+    model = small.model([task])
+    with torch.no_grad():
+        model.encoder.embeddings.LayerNorm.bias[0] = math.nan
+    with pytest.raises(Diverged, match=r"on 150 rows: .* and 50 more\.") as caught:
+        small.fit(tmp_path / "run", tasks=[task], model=model, batch_size=150)
+    named = str(caught.value).split("rows: ")[1].split(" and 50 more")[0].split(", ")
+    assert len(set(named)) == 100
+    assert set(named) <= set(rows.guids)
 
 
 def test_the_lines_before_the_nan_are_in_the_log(
