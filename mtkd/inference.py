@@ -18,6 +18,7 @@ from mtkd.examples.prepared import PreparedSplit
 from mtkd.model import MultiTaskModel
 from mtkd.progress import progress_bar
 from mtkd.sharding import is_sharded
+from mtkd.signals import stop_if_asked
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -124,4 +125,5 @@ def _predict(
         for places, inputs in ahead(make, mine):
             found.append((places, model(task, **inputs)))
             bar.update()
+            stop_if_asked()
     return [(places, logits.cpu().numpy()) for places, logits in found]  # only now does a GPU wait

@@ -12,12 +12,14 @@ import torch
 
 from mtkd import inference
 from mtkd.devices import start_accelerator
-from mtkd.errors import RunFailed
+from mtkd.errors import Interrupted, RunFailed
 from mtkd.examples.prepared import PreparedSplit
 from mtkd.inference import predict
 from mtkd.model import MultiTaskModel, build_model
 from mtkd.recipe import EncoderSettings
+from mtkd.signals import stopped_by_signals
 from tests.rows import RTE, STSB, make_examples, prepare
+from tests.unlucky import Unlucky
 from tests.widening import widen
 
 
@@ -159,3 +161,25 @@ def test_a_device_without_room_for_the_longest_row_is_an_error(
     with pytest.raises(torch.OutOfMemoryError):
         device.score(model, split)
     assert min(device.tried) < split.lengths.max() <= 2 * min(device.tried)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_that_was_lost_stops_it_after_the_batch(
+    model: MultiTaskModel, split: PreparedSplit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "CPU_TOKENS", 1)
+    batches = []
+
+    def unlucky(*_: object) -> None:
+        batches.append(Unlucky())
+        batches[-1] = None
+
+    model.register_forward_hook(unlucky)
+
+    @stopped_by_signals()
+    def command() -> None:
+        predict(model, "rte", split, start_accelerator("fp32"))
+
+    with pytest.raises(Interrupted):
+        command()
+    assert len(batches) == 1 < len(split)

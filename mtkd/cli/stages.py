@@ -19,8 +19,8 @@ from mtkd.cli.app import (
     load,
     open_,
 )
-from mtkd.cli.signals import stopped_by_signals
 from mtkd.errors import RecipeError
+from mtkd.signals import stopped_by_signals
 from mtkd.terminal import print_table
 
 if TYPE_CHECKING:

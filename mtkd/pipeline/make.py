@@ -38,6 +38,7 @@ from mtkd.pipeline.disk import disk_errors_explained
 from mtkd.pipeline.processes import Processes
 from mtkd.pipeline.status import Status, inputs_of, stages_until, statuses, unit_status
 from mtkd.recipe import RUN_RECIPE, CompressRecipe, Recipe, load_recipe, save_recipe
+from mtkd.signals import stop_if_asked
 from mtkd.stages import AnyRun, Run, Unit, cost_of_folds, plan_compress, stages_of
 from mtkd.stages.compressed import with_compressed
 from mtkd.task import plan_tasks
@@ -161,6 +162,7 @@ class _Maker:
 
     def bring_up_to_date(self, unit: Unit) -> None:
         """Make an artefact if it is missing or stale; share it, and clear up after a kill."""
+        stop_if_asked()
         run, processes = self.run, self.processes
         place = run.folder / unit.place
         for each in (unit.place, f"{PARTIAL}/{unit.place}"):

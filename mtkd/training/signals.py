@@ -8,6 +8,8 @@ import threading
 import time
 from types import FrameType, TracebackType
 
+from mtkd.signals import stop_if_asked
+
 log = logging.getLogger(__name__)
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -28,6 +30,7 @@ class StopRequests:
         self._first_sigint: float | None = None
 
     def __enter__(self) -> StopRequests:
+        stop_if_asked()
         if threading.current_thread() is threading.main_thread():
             self._before = {s: signal.signal(s, self._handle) for s in _SIGNALS}
         return self

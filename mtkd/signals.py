@@ -8,31 +8,42 @@ from collections.abc import Iterator
 
 from mtkd.errors import Interrupted
 
+_asked = False  # one process has one set of signal handlers
+
 
 @contextlib.contextmanager
 def stopped_by_signals() -> Iterator[None]:
     """Make one error of both.
 
-    A library may have made another error of the KeyboardInterrupt that came in its midst.
+    Whoever is interrupted may make another error of the KeyboardInterrupt, as libraries do, or
+    lose it, as Python does where it falls into a finaliser; then `stop_if_asked` comes upon it.
 
     Raises: Interrupted: one of them came.
     """
-    asked = False
+    global _asked
 
     def stop(*_: object) -> None:
-        nonlocal asked
-        asked = True
+        global _asked
+        _asked = True
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+        stop_if_asked()
     except Interrupted:
         raise
     except BaseException as error:
-        if not (asked or isinstance(error, KeyboardInterrupt)):
+        if not (_asked or isinstance(error, KeyboardInterrupt)):
             raise
         raise Interrupted("stopped; what was finished is kept") from error
     finally:
+        _asked = False
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def stop_if_asked() -> None:
+    """Raise KeyboardInterrupt where a signal came and the one that it raised was lost."""
+    if _asked:
+        raise KeyboardInterrupt
