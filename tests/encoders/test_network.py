@@ -114,3 +114,18 @@ def test_offline_a_hub_id_is_an_error_at_once_that_says_so(tmp_path):
     assert float(seconds) < 10  # most of it imports
     assert "HF_HUB_OFFLINE is set, so the hub is not asked" in message
     assert "try again without HF_HUB_OFFLINE" in message
+
+
+@pytest.mark.parametrize("wanted", ["", "import mtkd"])
+def test_the_hubs_library_tells_nobody_who_uses_it(tmp_path, wanted):
+    done = guarded(
+        f"""
+        {wanted}
+        import time
+        from huggingface_hub.utils import _telemetry
+        _telemetry.send_telemetry("somebody")
+        time.sleep(3 if _telemetry._TELEMETRY_QUEUE.unfinished_tasks else 0)
+        """,
+        tmp_path,
+    )
+    assert done.returncode == (0 if wanted else 99), done.stderr  # without mtkd it does
