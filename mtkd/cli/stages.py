@@ -82,10 +82,13 @@ def status(
 ) -> None:
     """Say of each stage whether it is done, stale or damaged (and why), or missing."""
     checked, folder = load(recipe, overrides, run_dir)
-    opened = open_(checked, folder)
-    from mtkd.pipeline import statuses
+    from mtkd.pipeline import first_run, statuses
 
+    first = first_run(checked, folder)
+    opened = open_(checked, folder)
     found = statuses(opened)
+    if first is not None and first.undone:
+        found = {"student.init": first.undone, **found}
     if as_json:
         print(json.dumps({
             stage: [{"artefact": s.unit.place, "state": s.state, "why": s.why,
@@ -116,17 +119,19 @@ def _carry_out(
             raise RecipeError(f"{source}: kind: expected {kind}, found {checked.kind}; mtkd run "
                               "carries out recipes of any kind")  # fmt: skip
         from mtkd import pipeline
-        from mtkd.stages.compressed import compressed
 
-        first = compressed(checked, folder)
-        if first is not None:  # made, stale or damaged is the same to it as to any run
-            encoder = open_(first.recipe, first.folder)
+        first = pipeline.first_run(checked, folder)
+        if first is not None and first.undone:
+            if not rerun:
+                first.refuse_stale()
             if not dry_run:
-                pipeline.carry_out(encoder, first.recipe, None, rerun=rerun, cache=cache)
-            elif not first.is_made():
-                print(f"student.init: {first.folder} comes first:")
-                _print_forecast(encoder, None)
-                return folder
+                pipeline.carry_out(first.run, first.recipe, None, rerun=rerun, cache=cache)
+            else:
+                print(f"student.init: {first.run.folder} comes first:")
+                _print_forecast(first.run, None)
+                if not first.is_made:
+                    print(f"Then {checked.name}, which --dry-run can look at once that is made.")
+                    return folder
         opened = open_(checked, folder)
         if dry_run:
             _print_forecast(opened, stage)
@@ -153,8 +158,9 @@ def _print_evaluation(opened: AnyRun, with_submission: bool) -> None:
     if not isinstance(opened, Run):
         from mtkd.stages.compress import table
 
-        print_table(*table.read_cells(opened.folder))
-        print(f"{table.LEGEND}\nStudent: {opened.folder / 'student'}")
+        header, rows, legend = table.read_table(opened.folder)
+        print_table(header, rows)
+        print(f"{legend}\nStudent: {opened.folder / 'student'}")
         return
     from mtkd.stages import sizes
     from mtkd.stages.evaluate import read_metrics

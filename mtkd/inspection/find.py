@@ -34,6 +34,8 @@ def find_stores(path: Path) -> list[Path]:
         )
     if found := list(_in_folder(path, _DEPTH)):
         return found
+    if (path / "corpus" / "manifest.json").is_file():
+        raise RunDirError(f"{path}: the run of a compress recipe, which has no soft labels")
     if (path / RUN_RECIPE).is_file() or (path / _SOFT_LABELS).is_dir():
         raise RunDirError(
             f"{path}: a run directory without soft labels; make them with `mtkd soften {path}` "

@@ -52,6 +52,9 @@ def load_recipe(source: str, overrides: Sequence[str] = ()) -> Recipe:
     except ReferenceFault as fault:
         faults.append(str(fault))
         raise RecipeError("\n".join([f"{where}: {len(faults)} fault(s)", *faults])) from fault
+    if "kind" not in content and "corpus" in content:
+        raise RecipeError(f"{where}: kind: missing; a recipe with a corpus is of kind compress: "
+                          "add `kind: compress`")  # fmt: skip
     kind = content.get("kind", "glue")
     if not isinstance(kind, str) or kind not in _SCHEMAS:
         raise RecipeError(

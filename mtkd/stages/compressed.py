@@ -39,13 +39,24 @@ def compressed(recipe: Recipe, folder: Path) -> Compressed | None:
     if not isinstance(recipe, GlueRecipe) or recipe.student.init is None:
         return None
     init = recipe.student.init
-    found = load_recipe(init)
+    try:
+        found = load_recipe(init)
+    except RecipeError as error:
+        raise RecipeError(f"student.init: {error}{_perhaps(init, folder)}") from error
     if not isinstance(found, CompressRecipe):
         raise RecipeError(f"student.init: {init} is a recipe of kind {found.kind}; expected one of "
                           "kind compress, or its run directory")  # fmt: skip
     is_run = (Path(init) / RUN_RECIPE).is_file()
     return Compressed(found, Path(init).absolute() if is_run
                       else folder.absolute().parent / found.name)  # fmt: skip
+
+
+def _perhaps(init: str, folder: Path) -> str:
+    """Return a hint at a run directory that may be meant."""
+    for near in (Path(init).parent, folder.parent / init):
+        if init and (near / RUN_RECIPE).is_file():
+            return f"; {near} is a run directory: is it meant?"
+    return ""
 
 
 def with_compressed(recipe: GlueRecipe, folder: Path) -> GlueRecipe:

@@ -47,6 +47,12 @@ def test_a_tasks_folder_means_its_stores_and_a_file_itself(run):
     assert find_stores(rte / "train.parquet") == [rte / "train.parquet"]
 
 
+def test_the_run_of_a_compress_recipe_has_none_to_make(tmp_path):
+    touch(tmp_path, "recipe.yaml", "corpus/manifest.json")
+    with pytest.raises(RunDirError, match="of a compress recipe, which has no soft labels"):
+        find_stores(tmp_path)
+
+
 def test_a_run_without_soft_labels_says_which_command_makes_them(tmp_path):
     touch(tmp_path, "recipe.yaml", "predictions/student/rte/dev.parquet")
 

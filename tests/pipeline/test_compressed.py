@@ -67,8 +67,12 @@ def test_a_run_directory_can_be_named_in_place_of_its_recipe(
     assert run.recipe.student.encoder == str(found.encoder)  # type: ignore[union-attr]
 
 
-def test_a_run_whose_recipe_has_changed_since_is_made_anew_by_the_command(
-    student: Path, half_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_run_that_is_stale_is_made_anew_only_when_told_to(
+    student: Path,
+    half_recipe: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """And one that is damaged is not trained from."""
     monkeypatch.chdir(tmp_path)
@@ -80,11 +84,44 @@ def test_a_run_whose_recipe_has_changed_since_is_made_anew_by_the_command(
     content.training.epochs = 1
     OmegaConf.save(content, tmp_path / "half.yaml")
     changed = (*command, f"student.init={tmp_path / 'half.yaml'}")
-    assert code_of(monkeypatch, *changed) == 0
+    capsys.readouterr()
+    for more in ((), ("--dry-run",)):
+        assert code_of(monkeypatch, *changed, *more) == 2
+        said = capsys.readouterr().err
+        assert "runs/half: student is stale (training.epochs: 2 -> 1)" in said
+        assert "--rerun to make it anew" in said
+        assert f"student.init={tmp_path / 'runs' / 'half'} to take the run" in said
+    assert weights.read_bytes() == before
+    as_it_is = (*command, f"student.init={tmp_path / 'runs' / 'half'}")
+    assert code_of(monkeypatch, *as_it_is) == 0
+    assert code_of(monkeypatch, "status", str(student), *changed[2:]) == 0
+    assert "student.init" in capsys.readouterr().out
+    assert code_of(monkeypatch, *changed, "--rerun", "--dry-run") == 0
+    said = capsys.readouterr().out
+    assert "runs/half comes first:" in said
+    assert "prepared" in said  # and what comes then
+    assert weights.read_bytes() == before
+    assert code_of(monkeypatch, *changed, "--rerun") == 0
     after = weights.read_bytes()
     assert after != before
     weights.write_bytes(after[:-1] + bytes([after[-1] ^ 1]))
     assert code_of(monkeypatch, *changed) == 2
+
+
+def test_a_run_that_has_gone_is_named_with_the_key_that_asks_for_it(
+    student: Path, half_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    carried_out(half_recipe, tmp_path / "runs" / "mine", last="evaluate")
+    command = ("status", str(student))
+    for meant in ("mine", "runs/mine/student"):
+        assert code_of(monkeypatch, *command, f"student.init={meant}") == 2
+        said = capsys.readouterr().err
+        assert f"student.init: {meant}" in said
+        assert "runs/mine is a run directory: is it meant?" in said
+    assert code_of(monkeypatch, *command, "student.init=runs/gone") == 2
+    assert "student.init: runs/gone: no such recipe, file or run" in capsys.readouterr().err
 
 
 def test_what_is_not_made_yet_is_named_with_the_command_that_makes_it(

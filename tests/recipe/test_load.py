@@ -209,6 +209,10 @@ def test_a_key_given_twice_is_refused(more, tmp_path):
         (b"a: ${nowhere}\n", "a: ${nowhere}: there is no key nowhere"),
         (b"", "name: required, but missing"),
         (b"kind: [glue]\n", "kind: expected one of glue, compress, found ['glue']"),
+        (
+            b"corpus: {files: [a.txt]}\n",
+            "kind: missing; a recipe with a corpus is",
+        ),
         (b"kind: gleu\n", "kind: expected one of glue, compress, found 'gleu'"),
     ],
 )

@@ -14,12 +14,13 @@ from mtkd.artifacts import file_sha256
 from mtkd.devices import start_accelerator
 from mtkd.distillation import DistilledEncoder, Needs, shape_of
 from mtkd.distillation.pair import make_pair
+from mtkd.distillation.states import encoder_of
 from mtkd.encoders import load_tokenizer, save_model
 from mtkd.recipe import derive_seed
 from mtkd.stages.compress.fit import CorpusFit
 from mtkd.stages.compress.held_out import score_held_out
 from mtkd.stages.compress.models import load_corpus, load_masking, load_model, load_teacher
-from mtkd.stages.compress.run import CompressRun, reads_teacher
+from mtkd.stages.compress.run import CompressRun, has_words, reads_teacher
 from mtkd.training import Evaluation, train
 from mtkd.training.encoder_goal import EncoderGoal
 
@@ -61,7 +62,10 @@ def train_on_corpus(run: CompressRun, fit: CorpusFit, folder: Path) -> dict[str,
     best = max(progress.history, key=lambda entry: entry["mean"])
     chosen = best if fit.training.keep == "best" else progress.history[-1]
     if accelerator.is_main_process:
-        save_model(model.cpu(), load_tokenizer(run.recipe.teacher.encoder), folder)
+        # a head that nobody has trained would pass for one that is
+        learnt = has_words(run.recipe) or "mlm" in fit.losses.weighted()
+        saved = model if learnt else encoder_of(model)
+        save_model(saved.cpu(), load_tokenizer(run.recipe.teacher.encoder), folder)
         content = {"chosen": chosen, "history": progress.history}
         (folder / "metrics.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
     accelerator.wait_for_everyone()

@@ -9,7 +9,7 @@ from typing import Any
 from mtkd.encoders import tokenizer_sha256, weights_size
 from mtkd.recipe import EncoderLosses, derive_seed, with_overrides
 from mtkd.stages.compress.fit import CorpusFit, corpus_fit_unit
-from mtkd.stages.compress.run import START, TEACHER, CompressRun
+from mtkd.stages.compress.run import START, TEACHER, CompressRun, has_words
 from mtkd.stages.unit import Unit, encoder_settings, flat
 
 STAGE = "init-student"
@@ -47,6 +47,7 @@ def _build(run: CompressRun, folder: Path) -> dict[str, Any]:
     import torch  # not to list a run, nor is what follows
 
     from mtkd.distillation.smaller import chosen_layers, smaller_encoder
+    from mtkd.distillation.states import encoder_of
     from mtkd.encoders import load_tokenizer, save_model
     from mtkd.stages.compress.models import load_model
 
@@ -55,10 +56,11 @@ def _build(run: CompressRun, folder: Path) -> dict[str, Any]:
         torch.manual_seed(derive_seed(seed, "new weights"))  # of a head that the teacher lacks
         model = load_model(run, TEACHER if run.recipe.warmup_mlm is not None else None)
     student = smaller_encoder(model, settings, seed)
-    save_model(student, load_tokenizer(run.recipe.teacher.encoder), folder)
+    saved = student if has_words(run.recipe) else encoder_of(student)
+    save_model(saved, load_tokenizer(run.recipe.teacher.encoder), folder)
     return {
         "parameters": student.num_parameters(),
         "teacher_parameters": model.num_parameters(),
-        "architecture": type(student).__name__,
+        "architecture": type(saved).__name__,
         "teacher_layers": list(chosen_layers(settings, model.config.num_hidden_layers)),
     }

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 _DIGITS = {"perplexity": 2, "divergence": 3, "cosine": 3}
-LEGEND = (
-    "On held-out text, with the same masks for all. perplexity: of masked tokens; divergence: KL "
-    "of the model's words there from the teacher's, in nats; cosine: of last hidden states with "
-    "the teacher's; ms: median of a forward pass of the encoder, by rows in a batch."
-)
+_MEANING = {
+    "perplexity": "of masked tokens",
+    "divergence": "KL of the model's words there from the teacher's, in nats",
+    "cosine": "of last hidden states with the teacher's",
+}
+_TIME = "ms: median of a forward pass of the encoder, by rows in a batch"
 
 
 def table_cells(
@@ -38,13 +39,23 @@ def table_cells(
     return header, rows
 
 
-def read_cells(folder: Path) -> tuple[list[str], list[list[str]]]:
-    """Return header and rows of the table of a run directory."""
+def legend(content: Mapping[str, Any], header: Sequence[str]) -> str:
+    """Return what the columns of a table mean."""
+    found = [f"{name}: {meaning}" for name, meaning in _MEANING.items() if name in header]
+    if found:
+        rows = f"On {content['rows']} rows of held-out text, with the same masks for all. "
+        found[0] = rows + found[0]
+    return "; ".join([*found, _TIME]) + "."
+
+
+def read_table(folder: Path) -> tuple[list[str], list[list[str]], str]:
+    """Return header and rows of the table of a run directory, and what its columns mean."""
     place = folder / "evaluation"
     content, speed = (
         json.loads((place / name).read_text("utf-8")) for name in ("metrics.json", "speed.json")
     )
-    return table_cells(content, speed["models"])
+    header, rows = table_cells(content, speed["models"])
+    return header, rows, legend(content, header)
 
 
 def markdown_table(content: Mapping[str, Any], speed: Mapping[str, Mapping[str, float]]) -> str:
@@ -52,4 +63,4 @@ def markdown_table(content: Mapping[str, Any], speed: Mapping[str, Mapping[str, 
     header, rows = table_cells(content, speed)
     lines = [header, ["---"] * len(header), *rows]
     text = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-    return f"{text}\n\n{LEGEND} {content['rows']} rows.\n"
+    return f"{text}\n\n{legend(content, header)}\n"

@@ -84,13 +84,20 @@ def test_the_same_recipe_writes_the_same_bytes_whatever_was_drawn_before(
     assert written[0] == written[1]
 
 
-def test_another_seed_draws_another_head(planned, tiny_encoder, tmp_path):
+def test_another_seed_draws_other_weights(planned, tiny_encoder, tmp_path):
     written = []
     for seed in (1, 2):
-        unit = planned({"layers": 1}, teacher=tiny_encoder, seed=seed)[START]
-        build(unit, tmp_path / str(seed))
+        asked = {"layers": 1, "start": "random"}
+        build(planned(asked, teacher=tiny_encoder, seed=seed)[START], tmp_path / str(seed))
         written.append(file_sha256(tmp_path / str(seed) / "model.safetensors"))
     assert written[0] != written[1]
+
+
+def test_a_head_that_nobody_has_trained_is_not_written(planned, tiny_encoder, tmp_path):
+    notes = build(planned({"layers": 1}, teacher=tiny_encoder)[START], tmp_path / "student")
+    assert notes["architecture"] == "DistilBertModel"
+    _, has_head = load_masked_lm(EncoderSettings(encoder=str(tmp_path / "student")))
+    assert not has_head
 
 
 @pytest.mark.parametrize(

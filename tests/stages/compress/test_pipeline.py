@@ -44,6 +44,11 @@ def metrics(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "evaluation" / "metrics.json").read_text("utf-8"))["models"]
 
 
+def architecture(folder: Path) -> str:
+    (found,) = json.loads((folder / "config.json").read_text("utf-8"))["architectures"]
+    return str(found)
+
+
 def test_the_evaluation_holds_all_models_against_the_teacher(finished: Path) -> None:
     models = metrics(finished)
     assert list(models) == ["teacher", "student as it began", "student"]
@@ -122,6 +127,20 @@ def test_without_a_head_only_states_are_compared(half_recipe: Path, tmp_path: Pa
     run = carried_out(half_recipe, tmp_path / "run", losses, "warmup_mlm=null", last="evaluate")
     assert not (run.folder / "teacher").exists()
     assert set(metrics(run.folder)["student"]) == {"parameters", "cosine"}
+    table = (run.folder / "evaluation" / "table.md").read_text("utf-8")
+    assert "cosine: of last hidden states" in table
+    assert "perplexity" not in table
+    # nor is one written, which would say nothing but would load as if it did
+    places = ("student_init", "student")
+    assert {architecture(run.folder / place) for place in places} == {"DistilBertModel"}
+
+
+def test_a_new_head_that_the_student_has_learnt_is_written(
+    half_recipe: Path, tmp_path: Path
+) -> None:
+    run = carried_out(half_recipe, tmp_path / "run", "losses={mlm: {weight: 1.0}}",
+                      "warmup_mlm=null", last="distill-encoder")  # fmt: skip
+    assert architecture(run.folder / "student") == "DistilBertForMaskedLM"
 
 
 @pytest.mark.parametrize(
