@@ -109,8 +109,8 @@ def load_weights(
     quiet_transformers()
     config = load_config(settings.encoder)
     configure(config, settings)
-    check_described(config, folder, settings.encoder)
     try:
+        check_described(config, folder, settings.encoder)
         model, info = architecture.from_pretrained(
             folder,
             config=config,
@@ -120,6 +120,8 @@ def load_weights(
             output_loading_info=True,
             **AS_DATA,
         )
+    except EncoderError:
+        raise
     except Exception as error:  # anything: of a config with no heads, a division by zero
         raise EncoderError(f"{settings.encoder}: cannot be loaded: {why(error)}") from error
     check_complete(settings, model, sorted(name for name, *_ in info["mismatched_keys"]))
