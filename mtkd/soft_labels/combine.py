@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import log_softmax, softmax
 
 from mtkd.errors import ShapeError
 from mtkd.soft_labels.info import StoreInfo
@@ -25,7 +25,7 @@ def teacher_targets(info: StoreInfo, logits: NDArray[np.floating]) -> NDArray[np
         raise ShapeError(f"{info.task}: expected logits (rows, {expected[0]} teachers, "
                          f"{expected[1]} classes), got {logits.shape}")  # fmt: skip
     exact = logits.astype(np.float64)
-    return softmax(_scaled(info, exact), axis=2) if info.labels else exact
+    return scipy.special.softmax(_scaled(info, exact), axis=2) if info.labels else exact
 
 
 def combine(info: StoreInfo, logits: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -46,14 +46,14 @@ def combine(info: StoreInfo, logits: NDArray[np.floating]) -> NDArray[np.float32
     if info.combine == "mean" or (info.combine == "logits" and not info.labels):
         found = targets.mean(axis=1)
     elif info.combine == "logits":
-        found = softmax(_scaled(info, logits.astype(np.float64)).mean(axis=1), axis=1)
+        found = scipy.special.softmax(_scaled(info, logits.astype(np.float64)).mean(axis=1), axis=1)
     elif info.combine == "trimmed":
         found = _trimmed(targets) if info.labels else np.sort(targets, axis=1)[:, 1:-1].mean(axis=1)
     elif info.combine == "dev_score" or not info.labels:
         found = np.einsum("k,nkc->nc", weights, targets)
     else:
         pooled = np.einsum("k,nkc->nc", weights, _scaled(info, logits.astype(np.float64)))
-        found = softmax(pooled, axis=1)
+        found = scipy.special.softmax(pooled, axis=1)
     return found.astype(np.float32)
 
 
@@ -67,7 +67,7 @@ def as_logits(task: Task, targets: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return logits whose softmax is `targets`, so that an ensemble is scored like a model."""
     if task.kind == "regression":
         return targets
-    return log_softmax(np.log(np.maximum(targets, 1e-30)), axis=1).astype(np.float32)
+    return scipy.special.log_softmax(np.log(np.maximum(targets, 1e-30)), axis=1).astype(np.float32)
 
 
 def _scaled(info: StoreInfo, logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
 from mtkd.errors import RunFailed
 
@@ -76,4 +76,5 @@ def fit_weights(
 
 
 def _nll(logits: NDArray[np.float64], classes: NDArray[np.int64]) -> float:
-    return float(-log_softmax(logits, axis=1)[np.arange(len(classes)), classes].mean())
+    of_classes = scipy.special.log_softmax(logits, axis=1)[np.arange(len(classes)), classes]
+    return float(-of_classes.mean())

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import scipy
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from mtkd.errors import DataError, StoreError
 from mtkd.shown import reason
@@ -170,7 +170,7 @@ def _from_rows(path: Path, layout: Layout) -> Foreign:
 
 def _check_alternative(path: Path, each: Foreign, together: Foreign) -> None:
     """Refuse a store without metadata whose logits no longer make its soft labels."""
-    made = (softmax(each.values, axis=2) if each.labels else each.values).mean(axis=1)
+    made = (scipy.special.softmax(each.values, axis=2) if each.labels else each.values).mean(axis=1)
     said = together.values.mean(axis=1)
     far = np.abs(made - said).max(axis=1) > _SAME
     if not np.array_equal(each.known, together.known) or far[each.known].any():

@@ -12,8 +12,8 @@ import math
 from pathlib import Path
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import bdtrc
 
 from mtkd.errors import StoreError
 from mtkd.soft_labels.read import read_batches, read_info
@@ -65,7 +65,7 @@ def best_order(confusion: NDArray[np.int64]) -> OrderTest:
     p_value = 1.0
     if wins > losses:
         others = math.exp(min(math.lgamma(classes + 1), 700.0)) - 1
-        p_value = min(1.0, float(bdtrc(wins - 1, wins + losses, 0.5)) * others)
+        p_value = min(1.0, float(scipy.special.bdtrc(wins - 1, wins + losses, 0.5)) * others)
     agreed = int(np.trace(confusion))
     return OrderTest(agreed / max(rows, 1), (agreed + wins - losses) / max(rows, 1), tuple(order),
                      p_value)  # fmt: skip

@@ -27,7 +27,8 @@ def heavy_imports(*arguments: str) -> list[str]:
         "from mtkd.cli import main\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code, end\n"
-        "print(*({'torch', 'transformers', 'datasets', 'pandas'} & set(sys.modules)))"
+        "heavy = {'torch', 'transformers', 'datasets', 'pandas', 'scipy.special'}\n"
+        "print(*(heavy & set(sys.modules)))"
     )
     command = [sys.executable, "-c", script, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
