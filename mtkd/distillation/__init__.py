@@ -2,17 +2,21 @@
 
 from mtkd.distillation.encoder import DistilledEncoder
 from mtkd.distillation.needs import Needs, Shape, shape_of
-from mtkd.distillation.registry import LOSSES, Term, build_terms
-from mtkd.distillation.states import MaskedWords, States
+from mtkd.distillation.registry import LOSSES, StateTerm, Term, WordTerm, build_terms
+from mtkd.distillation.states import States, WordHead
+from mtkd.distillation.words import WordScoring
 
 __all__ = [
     "LOSSES",
     "DistilledEncoder",
-    "MaskedWords",
     "Needs",
     "Shape",
+    "StateTerm",
     "States",
     "Term",
+    "WordHead",
+    "WordScoring",
+    "WordTerm",
     "build_terms",
     "shape_of",
 ]

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from mtkd.distillation.needs import Needs
 from mtkd.distillation.states import States, encoder_of, forward
+from mtkd.distillation.words import WordLosses, WordScoring
 from mtkd.errors import EncoderError
 from mtkd.layers import use_fast_attention, use_fast_dropout
 
@@ -47,20 +48,33 @@ class DistilledEncoder(nn.Module):
         """Return whose weights have to move, by the name of what moves them."""
         return {"corpus": self.model}
 
-    def forward(self, inputs: Mapping[str, Tensor], positions: Tensor | None) -> States:
-        """Return what the losses read; see `mtkd.distillation.states.forward`."""
+    def forward(
+        self,
+        inputs: Mapping[str, Tensor],
+        positions: Tensor | None,
+        score: WordScoring | None = None,
+    ) -> tuple[States, WordLosses | None]:
+        """Return what the losses read, and those on words, by `score`.
+
+        They are taken in here, since several processes have a sharded model's weights whole only
+        while it runs. The rest as for `mtkd.distillation.states.forward`.
+        """
         found = forward(self.model, self.needs, inputs, positions)
-        if "projection" not in self.heads:
-            return found
-        project = self.heads["projection"]
-        hidden = {number: project(states) for number, states in found.hidden.items()}
-        return dataclasses.replace(found, hidden=hidden)
+        losses = None
+        if score is not None:
+            assert found.words is not None
+            losses = score(found.words)
+        if "projection" in self.heads:
+            project = self.heads["projection"]
+            hidden = {number: project(states) for number, states in found.hidden.items()}
+            found = dataclasses.replace(found, hidden=hidden)
+        return found, losses
 
     @torch.no_grad()
     def shown(self, inputs: Mapping[str, Tensor], positions: Tensor | None) -> States:
         """Return the same of a teacher: in evaluation mode, and no gradient reaches it."""
         self.eval()
-        return self(inputs, positions)
+        return self(inputs, positions)[0]
 
     @contextmanager
     def without_padding(self) -> Iterator[None]:

@@ -16,19 +16,19 @@ Positions = Literal["masked", "real"]
 class Needs:
     """What is read of one forward pass; nothing else is computed or kept.
 
-    logits: of the masked-language head, at masked positions or at all real tokens. hidden: hidden
+    words: of the masked-language head, at masked positions or at all real tokens. hidden: hidden
     states by number, 0 the embeddings. attention: layers, from 1, whose queries and keys
     are read; values: those of them whose values are read too.
     """
 
-    logits: Positions | None = None
+    words: Positions | None = None
     hidden: frozenset[int] = frozenset()
     attention: frozenset[int] = frozenset()
     values: frozenset[int] = frozenset()
 
     def __or__(self, other: Needs) -> Needs:
         """Return what either reads."""
-        both = (self.logits, other.logits)
+        both = (self.words, other.words)
         return Needs(
             "real" if "real" in both else "masked" if "masked" in both else None,
             self.hidden | other.hidden,

@@ -9,7 +9,7 @@ from operator import or_
 from typing import Any
 
 from mtkd.distillation.needs import Needs, Shape, shape_of
-from mtkd.distillation.registry import Term, build_terms
+from mtkd.distillation.registry import StateTerm, Term, build_terms
 from mtkd.distillation.smaller import student_shape
 from mtkd.distillation.states import HAVE_MLM_HEAD
 from mtkd.errors import RecipeError
@@ -22,6 +22,11 @@ class Pair:
 
     terms: tuple[Term, ...]
     projected: int | None
+
+    @property
+    def state_terms(self) -> tuple[StateTerm, ...]:
+        """Return those on states."""
+        return tuple(term for term in self.terms if isinstance(term, StateTerm))
 
     @property
     def student(self) -> Needs:
@@ -40,8 +45,8 @@ def make_pair(losses: EncoderLosses, student: Shape, teacher: Shape) -> Pair:
     Raises: RecipeError: a loss cannot be had from these two.
     """
     terms = build_terms(losses, student, teacher)
-    wanted = any(term.projected for term in terms) and student.width != teacher.width
-    return Pair(terms, teacher.width if wanted else None)
+    wanted = any(isinstance(term, StateTerm) and term.projected for term in terms)
+    return Pair(terms, teacher.width if wanted and student.width != teacher.width else None)
 
 
 def check_pair(losses: EncoderLosses, student: SmallerEncoder, teacher: Mapping[str, Any]) -> Pair:

@@ -8,8 +8,8 @@ from typing import Literal, Protocol
 
 from torch import Tensor
 
-from mtkd.distillation.needs import Needs, Positions, Shape
-from mtkd.distillation.states import MaskedWords, States
+from mtkd.distillation.needs import Needs, Shape
+from mtkd.distillation.states import States
 from mtkd.errors import RecipeError
 from mtkd.losses import (
     attention_mse,
@@ -33,22 +33,13 @@ Unit = Literal["row", "token", "masked"]
 
 
 class TextBatch(Protocol):
-    """What a loss reads of a batch beside the models' states.
-
-    mask: 1 for real tokens, (batch, tokens). words: the masked ones; None where nothing is masked.
-    """
+    """What a loss reads of a batch beside the models' states. mask: 1 for real tokens."""
 
     @property
     def mask(self) -> Tensor: ...  # noqa: D102
 
-    @property
-    def words(self) -> MaskedWords | None: ...  # noqa: D102
-
     def real(self, states: Tensor) -> Tensor:
         """Return the states of real tokens, (tokens, width)."""
-
-
-Values = Callable[[States, States, TextBatch], Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +47,7 @@ class Term:
     """One loss of a recipe, made for a pair of models.
 
     unit: what a value is of; the loss is the mean over all of a batch. student, teacher: what it
-    reads. values: (units,), given the states of both. projected: whether it compares hidden states.
+    reads.
     """
 
     name: str
@@ -64,8 +55,25 @@ class Term:
     unit: Unit
     student: Needs
     teacher: Needs
-    values: Values
+
+
+@dataclasses.dataclass(frozen=True)
+class StateTerm(Term):
+    """A loss on states. values: (units,). projected: whether it compares hidden states."""
+
+    values: Callable[[States, States, TextBatch], Tensor]
     projected: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class WordTerm(Term):
+    """A loss on words.
+
+    values: (units,), given the logits of both, (tokens, vocabulary), the teacher's where it reads
+    it, and what the masked tokens were, (masked,), which are the first.
+    """
+
+    values: Callable[[Tensor, Tensor | None, Tensor], Tensor]
 
 
 def build_terms(losses: EncoderLosses, student: Shape, teacher: Shape) -> tuple[Term, ...]:
@@ -84,36 +92,31 @@ def build_terms(losses: EncoderLosses, student: Shape, teacher: Shape) -> tuple[
     return tuple(terms)
 
 
-def _soft_mlm(name: str, settings: SoftMlm, student: Shape, teacher: Shape) -> Term:
+def _soft_mlm(name: str, settings: SoftMlm, student: Shape, teacher: Shape) -> WordTerm:
     if student.vocabulary != teacher.vocabulary:
         raise RecipeError(f"losses.{name}: the student's vocabulary has {student.vocabulary} "
                           f"words, the teacher's {teacher.vocabulary}; word distributions can be "
                           "compared over one vocabulary only: leave it out")  # fmt: skip
-    where: Positions = "masked" if settings.restrict_to_masked else "real"
 
-    def values(own: States, other: States, batch: TextBatch) -> Tensor:
-        if settings.restrict_to_masked:
-            words = _words(batch)
-            one, two = words.logits(own), words.logits(other)
-        else:
-            assert own.logits is not None
-            assert other.logits is not None
-            one, two = own.logits, other.logits
-        return kd_kl_divergence(one, two, settings.temperature)
+    def values(own: Tensor, other: Tensor | None, labels: Tensor) -> Tensor:
+        assert other is not None
+        count = len(labels) if settings.restrict_to_masked else len(own)
+        return kd_kl_divergence(own[:count], other[:count], settings.temperature)
 
-    unit: Unit = "masked" if settings.restrict_to_masked else "token"
-    return Term(name, settings.weight, unit, Needs(where), Needs(where), values)
+    if settings.restrict_to_masked:
+        at = Needs("masked")
+        return WordTerm(name, settings.weight, "masked", at, at, values)
+    return WordTerm(name, settings.weight, "token", Needs("real"), Needs("real"), values)
 
 
-def _mlm(name: str, settings: WeightedLoss, student: Shape, teacher: Shape) -> Term:
-    def values(own: States, other: States, batch: TextBatch) -> Tensor:
-        words = _words(batch)
-        return gold_cross_entropy(words.logits(own), words.labels)
+def _mlm(name: str, settings: WeightedLoss, student: Shape, teacher: Shape) -> WordTerm:
+    def values(own: Tensor, other: Tensor | None, labels: Tensor) -> Tensor:
+        return gold_cross_entropy(own[: len(labels)], labels)
 
-    return Term(name, settings.weight, "masked", Needs("masked"), Needs(), values)
+    return WordTerm(name, settings.weight, "masked", Needs("masked"), Needs(), values)
 
 
-def _cosine(name: str, settings: WeightedLoss, student: Shape, teacher: Shape) -> Term:
+def _cosine(name: str, settings: WeightedLoss, student: Shape, teacher: Shape) -> StateTerm:
     if student.width != teacher.width:
         raise RecipeError(f"losses.{name}: the student's states have {student.width} dimensions, "
                           f"the teacher's {teacher.width}; an angle needs the same: use "
@@ -124,28 +127,28 @@ def _cosine(name: str, settings: WeightedLoss, student: Shape, teacher: Shape) -
         one, two = batch.real(own.hidden[own_last]), batch.real(other.hidden[other_last])
         return cosine_distance(one, two)
 
-    return Term(name, settings.weight, "token", _hidden(own_last), _hidden(other_last), values)
+    return StateTerm(name, settings.weight, "token", _hidden(own_last), _hidden(other_last), values)
 
 
-def _hidden_mse(name: str, settings: LayerLoss, student: Shape, teacher: Shape) -> Term:
+def _hidden_mse(name: str, settings: LayerLoss, student: Shape, teacher: Shape) -> StateTerm:
     return _state_mse(name, settings, evenly(student.layers, teacher.layers))
 
 
-def _embedding_mse(name: str, settings: WeightedLoss, student: Shape, teacher: Shape) -> Term:
+def _embedding_mse(name: str, settings: WeightedLoss, student: Shape, teacher: Shape) -> StateTerm:
     return _state_mse(name, settings, {0: 0})
 
 
-def _state_mse(name: str, settings: WeightedLoss, pairs: Mapping[int, int]) -> Term:
+def _state_mse(name: str, settings: WeightedLoss, pairs: Mapping[int, int]) -> StateTerm:
     def values(own: States, other: States, batch: TextBatch) -> Tensor:
         found = [hidden_mse(batch.real(own.hidden[s]), batch.real(other.hidden[t]))
                  for s, t in pairs.items()]  # fmt: skip
         return sum(found[1:], found[0])
 
-    return Term(name, settings.weight, "token", _hidden(*pairs), _hidden(*pairs.values()), values,
-                projected=True)  # fmt: skip
+    own, other = _hidden(*pairs), _hidden(*pairs.values())
+    return StateTerm(name, settings.weight, "token", own, other, values, projected=True)
 
 
-def _attention_mse(name: str, settings: LayerLoss, student: Shape, teacher: Shape) -> Term:
+def _attention_mse(name: str, settings: LayerLoss, student: Shape, teacher: Shape) -> StateTerm:
     if student.heads != teacher.heads:
         raise RecipeError(f"losses.{name}: the student has {student.heads} attention heads, the "
                           f"teacher {teacher.heads}; scores are compared head by head: use minilm, "
@@ -158,10 +161,10 @@ def _attention_mse(name: str, settings: LayerLoss, student: Shape, teacher: Shap
         return sum(found[1:], found[0])
 
     own, other = _attention(*pairs), _attention(*pairs.values())
-    return Term(name, settings.weight, "row", own, other, values)
+    return StateTerm(name, settings.weight, "row", own, other, values)
 
 
-def _pkd(name: str, settings: Patient, student: Shape, teacher: Shape) -> Term:
+def _pkd(name: str, settings: Patient, student: Shape, teacher: Shape) -> StateTerm:
     if student.width != teacher.width:
         raise RecipeError(f"losses.{name}: the student's states have {student.width} dimensions, "
                           f"the teacher's {teacher.width}; their directions can be compared only "
@@ -179,10 +182,11 @@ def _pkd(name: str, settings: Patient, student: Shape, teacher: Shape) -> Term:
         found = [patient(own.hidden[s][:, 0], other.hidden[t][:, 0]) for s, t in pairs.items()]
         return sum(found[1:], found[0])
 
-    return Term(name, settings.weight, "row", _hidden(*pairs), _hidden(*pairs.values()), values)
+    own, other = _hidden(*pairs), _hidden(*pairs.values())
+    return StateTerm(name, settings.weight, "row", own, other, values)
 
 
-def _minilm(name: str, settings: MiniLm, student: Shape, teacher: Shape) -> Term:
+def _minilm(name: str, settings: MiniLm, student: Shape, teacher: Shape) -> StateTerm:
     heads = settings.relation_heads
     if student.width % heads or teacher.width % heads:
         raise RecipeError(f"losses.{name}.relation_heads: {heads} does not divide both widths, "
@@ -201,7 +205,7 @@ def _minilm(name: str, settings: MiniLm, student: Shape, teacher: Shape) -> Term
 
     own_needs = dataclasses.replace(_attention(last), values=frozenset({last}))
     other_needs = dataclasses.replace(_attention(layer), values=frozenset({layer}))
-    return Term(name, settings.weight, "token", own_needs, other_needs, values)
+    return StateTerm(name, settings.weight, "token", own_needs, other_needs, values)
 
 
 Builder = Callable[..., Term]
@@ -221,11 +225,6 @@ LOSSES: Mapping[str, Builder] = {
 def evenly(student: int, teacher: int) -> dict[int, int]:
     """Return the teacher's layer for each of the student's, both from 1: m goes with m L / M."""
     return {m: max(1, round(m * teacher / student)) for m in range(1, student + 1)}
-
-
-def _words(batch: TextBatch) -> MaskedWords:
-    assert batch.words is not None  # recipes have such losses on corpora alone
-    return batch.words
 
 
 def _hidden(*numbers: int) -> Needs:

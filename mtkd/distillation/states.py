@@ -7,25 +7,54 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 from transformers import PreTrainedModel
 
-from mtkd.distillation.needs import Needs, Positions
+from mtkd.distillation.needs import Needs
 from mtkd.errors import EncoderError
 from mtkd.layers import Heads, key_mask, noting_attention
+from mtkd.losses.precision import precise
+
+_Parts = tuple[Callable[[Tensor], Tensor], nn.Linear]  # what comes before all words, and they
+
+
+@dataclasses.dataclass(frozen=True)
+class WordHead:
+    """What a masked-language head makes of some tokens, before the product with all words.
+
+    states: (tokens, width). matrix: (vocabulary, width). bias: (vocabulary,), or None.
+    """
+
+    states: Tensor
+    matrix: Tensor
+    bias: Tensor | None
+
+    def in_use(self) -> WordHead:
+        """Return it in autocast's number format, if that is on, so that it is cast but once."""
+        device = self.states.device.type
+        if not torch.is_autocast_enabled(device):
+            return self
+        low = torch.get_autocast_dtype(device)
+        bias = None if self.bias is None else self.bias.to(low)
+        return WordHead(self.states.to(low), self.matrix.to(low), bias)
+
+    def logits(self, tokens: slice = slice(None)) -> Tensor:
+        """Return the logits of some of the tokens, (tokens, vocabulary), in float32 or better."""
+        return precise(functional.linear(self.states[tokens], self.matrix, self.bias))
 
 
 @dataclasses.dataclass(frozen=True)
 class States:
     """What a model shows of a batch.
 
-    logits: (positions, vocabulary), `at` masked positions or at all real ones. hidden: by number,
-    0 the embeddings, each (batch, tokens, width). attention: queries, keys and values by layer,
-    from 1, each (batch, heads, tokens, size).
+    words: at masked positions or at all real ones. hidden: by number, 0 the embeddings, each
+    (batch, tokens, width). attention: queries, keys and values by layer, from 1, each (batch,
+    heads, tokens, size).
     """
 
-    logits: Tensor | None
-    at: Positions | None
+    words: WordHead | None
     hidden: Mapping[int, Tensor]
     attention: Mapping[int, Heads]
 
@@ -33,22 +62,6 @@ class States:
         """Return a layer's attention scores before the softmax, (batch, heads, queries, keys)."""
         found = self.attention[layer]
         return found.query @ found.key.transpose(2, 3) / math.sqrt(found.query.size(-1))
-
-
-@dataclasses.dataclass(frozen=True)
-class MaskedWords:
-    """The masked tokens of a batch.
-
-    labels: what they were, (masked,). among: their places among its real tokens, (masked,).
-    """
-
-    labels: Tensor
-    among: Tensor
-
-    def logits(self, states: States) -> Tensor:
-        """Return the logits there, (masked, vocabulary)."""
-        assert states.logits is not None
-        return states.logits if states.at == "masked" else states.logits[self.among]
 
 
 def forward(
@@ -59,17 +72,17 @@ def forward(
     Args:
         model: of transformers, with a masked-language head.
         inputs: `input_ids` and `attention_mask`, (batch, tokens).
-        positions: where logits are read, numbers of tokens in the batch laid flat, (positions,).
+        positions: of the tokens whose words are asked for, in the batch laid flat, (positions,).
 
     Raises: EncoderError: its attention cannot be seen.
     """
     own = {name: tensor for name, tensor in inputs.items() if name != "attention_mask"}
     output, found = encode(encoder_of(model), needs, inputs["attention_mask"], own)
-    if needs.logits is None:
+    if needs.words is None:
         return found
     assert positions is not None
-    logits = mlm_logits(model, output.last_hidden_state.flatten(0, 1)[positions])
-    return dataclasses.replace(found, logits=logits, at=needs.logits)
+    words = word_head(model, output.last_hidden_state.flatten(0, 1)[positions])
+    return dataclasses.replace(found, words=words)
 
 
 def encode(
@@ -91,7 +104,7 @@ def encode(
     if needs.attention and noted.seen != layers:
         raise EncoderError(f"{encoder.config.model_type}: does not show its queries and keys; "
                            "leave out losses on attention")  # fmt: skip
-    return output, States(None, None, hidden, noted.heads)
+    return output, States(None, hidden, noted.heads)
 
 
 def encoder_of(model: PreTrainedModel) -> PreTrainedModel:
@@ -106,27 +119,41 @@ def depth(model: PreTrainedModel) -> int:
     return int(model.config.num_hidden_layers)
 
 
-def mlm_logits(model: PreTrainedModel, hidden: Tensor) -> Tensor:
-    """Return the masked-language head's logits for some last states, (positions, vocabulary).
-
-    Only of those asked for: the vocabulary's product costs a small encoder as much as its layers.
-    """
-    return _HEADS[model.config.model_type](model, hidden).float()
+def word_head(model: PreTrainedModel, hidden: Tensor) -> WordHead:
+    """Return what the masked-language head makes of some last states, (tokens, width)."""
+    transform, product = _HEADS[model.config.model_type](model)
+    return WordHead(transform(hidden), product.weight, product.bias)
 
 
-def _distilbert(model: Any, hidden: Tensor) -> Tensor:
-    transformed = model.activation(model.vocab_transform(hidden))
-    return model.vocab_projector(model.vocab_layer_norm(transformed))
+def _distilbert(model: Any) -> _Parts:
+    def transform(hidden: Tensor) -> Tensor:
+        return model.vocab_layer_norm(model.activation(model.vocab_transform(hidden)))
+
+    return transform, model.vocab_projector
 
 
-_HEADS: dict[str, Callable[[Any, Tensor], Tensor]] = {
-    "bert": lambda model, hidden: model.cls(hidden),
-    "ernie": lambda model, hidden: model.cls(hidden),
+def _roberta(model: Any) -> _Parts:
+    head = model.lm_head
+
+    def transform(hidden: Tensor) -> Tensor:
+        return head.layer_norm(functional.gelu(head.dense(hidden)))
+
+    return transform, head.decoder
+
+
+def _bert(model: Any) -> _Parts:
+    head = model.cls.predictions
+    return head.transform, head.decoder
+
+
+_HEADS: dict[str, Callable[[Any], _Parts]] = {
+    "bert": _bert,
+    "ernie": _bert,
     "distilbert": _distilbert,
-    "electra": lambda m, hidden: m.generator_lm_head(m.generator_predictions(hidden)),
-    "roberta": lambda model, hidden: model.lm_head(hidden),
-    "xlm-roberta": lambda model, hidden: model.lm_head(hidden),
-    "camembert": lambda model, hidden: model.lm_head(hidden),
-    "modernbert": lambda model, hidden: model.decoder(model.head(hidden)),
+    "electra": lambda model: (model.generator_predictions, model.generator_lm_head),
+    "roberta": _roberta,
+    "xlm-roberta": _roberta,
+    "camembert": _roberta,
+    "modernbert": lambda model: (model.head, model.decoder),
 }
 HAVE_MLM_HEAD = tuple(sorted(_HEADS))

@@ -76,7 +76,7 @@ def with_live_teachers(
                               "compared; leave the losses out")  # fmt: skip
         own = MultiTaskModel.load(run.folder / teacher_place(candidate.name, task.name)).encoder
         own = own.requires_grad_(False).eval().to(device)
-        teachers[task.name] = LiveTeacher(own, rows, pair.teacher, pair.terms)
+        teachers[task.name] = LiveTeacher(own, rows, pair.teacher, pair.state_terms)
         weights = own.num_parameters() / 1e6
     log.info("%s: %s have a live teacher of %.1fM weights each, which is run forward on every "
              "batch of theirs, for %s", fit.place, ", ".join(teachers), weights,

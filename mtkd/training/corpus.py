@@ -13,7 +13,6 @@ from torch import Tensor
 
 from mtkd.batching.collate import collate
 from mtkd.devices import moved
-from mtkd.distillation import MaskedWords
 from mtkd.examples.prepared import PreparedSplit
 
 
@@ -36,13 +35,13 @@ class MaskedBatch:
     """Some rows with masked tokens, in tensors.
 
     inputs: `input_ids` and `attention_mask`, (batch, tokens). real_places: of real tokens in the
-    batch laid flat. units: of the whole batch that the rows are a part of, by name: rows, tokens,
-    masked ones.
+    batch laid flat, the masked ones first. labels: what those were, (masked,). units: of the whole
+    batch that the rows are a part of, by name: rows, tokens, masked ones.
     """
 
     inputs: Mapping[str, Tensor]
-    words: MaskedWords
     real_places: Tensor
+    labels: Tensor
     units: Mapping[str, int]
 
     @property
@@ -55,10 +54,10 @@ class MaskedBatch:
         return states.flatten(0, 1)[self.real_places]
 
     def positions(self, at: str | None) -> Tensor | None:
-        """Return the places where logits are asked for."""
+        """Return the places where words are asked for, the masked ones first."""
         if at is None:
             return None
-        return self.real_places if at == "real" else self.real_places[self.words.among]
+        return self.real_places if at == "real" else self.real_places[: len(self.labels)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,12 +84,11 @@ class DrawnRows:
                          self.pad_token_id)  # fmt: skip
         real = inputs["attention_mask"].flatten().nonzero().squeeze(1)
         chosen = np.concatenate([self.chosen[place] for place in places])
-        among = torch.from_numpy(np.flatnonzero(chosen))
         tokens = np.concatenate([self.tokens[place] for place in places]).astype(np.int64)
-        words = MaskedWords(moved(torch.from_numpy(tokens)[among], device), moved(among, device))
+        masked_first = torch.from_numpy(np.argsort(~chosen, kind="stable"))
         return MaskedBatch(
             {name: moved(tensor, device) for name, tensor in inputs.items()},
-            words=words,
-            real_places=moved(real, device),
+            real_places=moved(real[masked_first], device),
+            labels=moved(torch.from_numpy(tokens[chosen]), device),
             units=self.units,
         )

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mtkd.batching.masking import Masking
-from mtkd.distillation import DistilledEncoder, Needs, States, Term
+from mtkd.distillation import (
+    DistilledEncoder,
+    Needs,
+    States,
+    StateTerm,
+    Term,
+    WordScoring,
+    WordTerm,
+)
 from mtkd.recipe import derive_seed
 from mtkd.training.corpus import DrawnRows, MaskedBatch, TrainingCorpus
 from mtkd.training.cut import Piece, cut_to_pieces
@@ -19,7 +27,7 @@ from mtkd.training.cut import Piece, cut_to_pieces
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-_NOTHING = States(None, None, {}, {})
+_NOTHING = States(None, {}, {})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,17 +75,26 @@ class EncoderGoal:
     ) -> tuple[Tensor, dict[str, Tensor]]:  # fmt: skip
         """Return a piece's part of the batch's loss, and of each of its terms before its weight."""
         batch: MaskedBatch = piece.batch
+        # a batch with nothing masked has no loss on it
+        shares = {term.name: piece.share * batch.units["row"] / max(1, batch.units[term.unit])
+                  for term in self.terms}  # fmt: skip
+        on_words = tuple(term for term in self.terms if isinstance(term, WordTerm))
+        parts: dict[str, Tensor] = {}
+        total = torch.zeros((), device=accelerator.device)
         with accelerator.autocast():
-            own = model(batch.inputs, batch.positions(self.needs.logits))
             other = _NOTHING
             if self.teacher is not None:
-                where = batch.positions(self.teacher.needs.logits)
+                where = batch.positions(self.teacher.needs.words)
                 other = self.teacher.shown(batch.inputs, where)
-        parts = {}
+            score = WordScoring(on_words, shares, batch.labels, other.words) if on_words else None
+            own, words = model(batch.inputs, batch.positions(self.needs.words), score)
+        if words is not None:
+            total = total + words.total
+            parts |= words.parts
         for term in self.terms:
-            count = max(1, batch.units[term.unit])  # of a batch with no mask the loss is 0
-            share = piece.share * batch.units["row"] / count
-            with torch.autocast(accelerator.device.type, enabled=False):
-                parts[term.name] = term.values(own, other, batch).sum() * share
-        total = torch.stack([term.weight * parts[term.name] for term in self.terms]).sum()
+            if isinstance(term, StateTerm):
+                with torch.autocast(accelerator.device.type, enabled=False):
+                    values = term.values(own, other, batch)
+                parts[term.name] = values.sum() * shares[term.name]
+                total = total + term.weight * parts[term.name]
         return total * weight, parts

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from mtkd.distillation import Needs, States, Term
+from mtkd.distillation import Needs, States, StateTerm
 from mtkd.distillation.states import encode
 from mtkd.errors import EncoderError
 from mtkd.examples.prepared import PreparedSplit
@@ -73,7 +73,7 @@ class StudentOfEncoders(nn.Module):
         gradient.
         """
         if task not in self._tasks:
-            return self.model(task, **inputs), States(None, None, {}, {})
+            return self.model(task, **inputs), States(None, {}, {})
         logits, states = self.model.with_states(task, self.needs, **inputs)
         if self._alone:
             logits = logits.detach()
@@ -104,7 +104,7 @@ class LiveTeacher:
     encoder: PreTrainedModel
     rows: PreparedSplit
     needs: Needs
-    terms: tuple[Term, ...]
+    terms: tuple[StateTerm, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +114,6 @@ class RowsForBoth:
     batch: Batch
     teacher: dict[str, Tensor] | None
     tokens: float
-    words: None = None  # nothing is masked
 
     @property
     def mask(self) -> Tensor:

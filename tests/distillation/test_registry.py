@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from mtkd.distillation import LOSSES, MaskedWords, Needs, Shape, States, Term, build_terms
+from mtkd.distillation import LOSSES, Needs, Shape, States, Term, WordTerm, build_terms
 from mtkd.distillation.registry import evenly
 from mtkd.errors import RecipeError
 from mtkd.layers import Heads
@@ -25,24 +25,32 @@ def term(name: str, student: Shape = STUDENT, teacher: Shape = TEACHER, **settin
 def batch() -> MaskedBatch:
     """A row of three real tokens and one of padding; the second is masked, and was word 2."""
     mask = torch.tensor([[1, 1, 1, 0]])
-    real = torch.tensor([0, 1, 2])
     return MaskedBatch(
         {"input_ids": torch.tensor([[5, 6, 7, 0]]), "attention_mask": mask},
-        words=MaskedWords(labels=torch.tensor([2]), among=torch.tensor([1])),
-        real_places=real,
+        real_places=torch.tensor([1, 0, 2]),
+        labels=torch.tensor([2]),
         units={"row": 1, "token": 3, "masked": 1},
     )
 
 
-def states(logits: list[list[float]], vectors: list[list[float]], layer: int) -> States:
+def states(vectors: list[list[float]], layer: int) -> States:
     padded = torch.tensor([[*vectors, [1e6, -1e6]]], dtype=torch.float64)
-    found = torch.tensor(logits, dtype=torch.float64)
-    return States(found, "real", {layer: padded}, {})
+    return States(None, {layer: padded}, {})
+
+
+def values(found: Term) -> torch.Tensor:
+    """A loss on the three tokens of `batch`."""
+    if isinstance(found, WordTerm):
+        return found.values(OWN_LOGITS, OTHER_LOGITS, batch().labels)
+    return found.values(OWN, OTHER, batch())
 
 
 WHOLE = {n: Needs(attention=frozenset({n}), values=frozenset({n})) for n in (3, 5, 6)}
-OWN = states([[1, 2, 0], [0, 0, 0], [0.5, -0.5, 0]], [[1, 0], [1, 1], [3, 4]], layer=3)
-OTHER = states([[2, 1, 0], [1, 0, -1], [0.5, -0.5, 0]], [[0, 1], [1, 1], [4, 3]], layer=6)
+OWN = states([[1, 0], [1, 1], [3, 4]], layer=3)
+OTHER = states([[0, 1], [1, 1], [4, 3]], layer=6)
+# of the masked token, then of the others
+OWN_LOGITS = torch.tensor([[0, 0, 0], [1, 2, 0], [0.5, -0.5, 0]], dtype=torch.float64)
+OTHER_LOGITS = torch.tensor([[1, 0, -1], [2, 1, 0], [0.5, -0.5, 0]], dtype=torch.float64)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +67,8 @@ def test_distilberts_losses_have_their_known_values(
 ) -> None:
     found = term(name, **settings)
     assert found.unit == unit
-    values = found.values(OWN, OTHER, batch())
-    assert len(values) == batch().units[unit]
-    assert values.mean().item() == pytest.approx(expected, abs=1e-5)
+    assert len(values(found)) == batch().units[unit]
+    assert values(found).mean().item() == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_triple_loss_is_their_weighted_sum() -> None:
@@ -70,7 +77,7 @@ def test_the_triple_loss_is_their_weighted_sum() -> None:
          "cosine": {"weight": 1.0}}
     )  # fmt: skip
     terms = build_terms(losses, STUDENT, TEACHER)
-    total = sum(t.weight * t.values(OWN, OTHER, batch()).mean().item() for t in terms)
+    total = sum(t.weight * values(t).mean().item() for t in terms)
     assert total == pytest.approx(3.730979, abs=1e-5)
 
 
@@ -120,11 +127,11 @@ def test_layers_of_twelve_and_six_are_matched_as_published() -> None:
 def test_pkd_reads_the_first_token_of_each_layer() -> None:
     draw = torch.Generator().manual_seed(1)
     own, other = (torch.randn(2, 3, 8, generator=draw) for _ in range(2))
-    shown = States(None, None, {1: own, 2: own}, {}), States(None, None, {2: other, 4: other}, {})
-    values = term("pkd").values(*shown, batch())
+    shown = States(None, {1: own, 2: own}, {}), States(None, {2: other, 4: other}, {})
+    found = term("pkd").values(*shown, batch())
     apart = own[:, 0] / own[:, 0].norm(dim=1, keepdim=True)
     apart = apart - other[:, 0] / other[:, 0].norm(dim=1, keepdim=True)
-    torch.testing.assert_close(values, 2 * apart.square().mean(1))
+    torch.testing.assert_close(found, 2 * apart.square().mean(1))
 
 
 def test_minilm_is_the_sum_over_queries_keys_and_values_with_heads_side_by_side() -> None:
@@ -134,10 +141,10 @@ def test_minilm_is_the_sum_over_queries_keys_and_values_with_heads_side_by_side(
     student, teacher = Shape(1, 2, 1, 3), Shape(1, 4, 2, 3)
     found = term("minilm", student, teacher, relation_heads=1)
     one = torch.tensor([0])
-    both = MaskedBatch({"attention_mask": torch.tensor([[1, 1]])}, MaskedWords(one, one), one, {})
+    both = MaskedBatch({"attention_mask": torch.tensor([[1, 1]])}, one, one, {})
     values = found.values(
-        States(None, None, {}, {1: Heads(own, own, own)}),
-        States(None, None, {}, {1: Heads(other, other, other)}),
+        States(None, {}, {1: Heads(own, own, own)}),
+        States(None, {}, {1: Heads(other, other, other)}),
         both,
     )
     assert values.mean().item() == pytest.approx(3 * 0.06124, abs=1e-5)

@@ -15,7 +15,7 @@ from transformers import (
     RobertaConfig,
 )
 
-from mtkd.distillation import DistilledEncoder, Needs
+from mtkd.distillation import DistilledEncoder, Needs, States
 from mtkd.distillation.states import depth, forward
 from mtkd.errors import EncoderError
 
@@ -46,14 +46,19 @@ def inputs(ids: Tensor = IDS) -> dict[str, Tensor]:
     return {"input_ids": ids, "attention_mask": MASK}
 
 
+def logits(found: States) -> Tensor:
+    assert found.words is not None
+    return found.words.logits()
+
+
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_logits_and_states_are_those_of_transformers(kind: str) -> None:
     plain, own = model(kind), DistilledEncoder(model(kind), ALL).eval()
     with torch.no_grad():
         wanted = plain(**inputs(), output_hidden_states=True)
-        found = own(inputs(), REAL)
-    assert found.logits is not None
-    torch.testing.assert_close(found.logits, wanted.logits.flatten(0, 1)[REAL], atol=1e-5, rtol=0)
+        found, _ = own(inputs(), REAL)
+    torch.testing.assert_close(logits(found), wanted.logits.flatten(0, 1)[REAL],
+                               atol=1e-5, rtol=0)  # fmt: skip
     real = MASK.bool()
     for number in (0, 1, 2):
         torch.testing.assert_close(found.hidden[number][real], wanted.hidden_states[number][real],
@@ -68,7 +73,7 @@ def test_scores_give_the_attention_that_transformers_shows(kind: str) -> None:
     plain.set_attn_implementation("eager")
     with torch.no_grad():
         wanted = plain.base_model(**inputs(), output_attentions=True).attentions
-        found = DistilledEncoder(model(kind), ALL).eval()(inputs(), REAL)
+        found, _ = DistilledEncoder(model(kind), ALL).eval()(inputs(), REAL)
     hidden = torch.where(MASK.bool(), 0.0, -torch.inf)[:, None, None, :]
     for layer in (1, 3):
         weights = (found.scores(layer) + hidden).softmax(-1)
@@ -83,10 +88,8 @@ def test_what_stands_at_padding_changes_nothing(kind: str) -> None:
     other = IDS.clone()
     other[1, 3:] = torch.tensor([30, 40])
     with torch.no_grad():
-        one, two = own(inputs(), REAL), own(inputs(other), REAL)
-    assert one.logits is not None
-    assert two.logits is not None
-    torch.testing.assert_close(one.logits, two.logits, atol=1e-6, rtol=0)
+        (one, _), (two, _) = own(inputs(), REAL), own(inputs(other), REAL)
+    torch.testing.assert_close(logits(one), logits(two), atol=1e-6, rtol=0)
 
 
 def test_only_what_is_needed_is_computed_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,38 +104,36 @@ def test_only_what_is_needed_is_computed_and_kept(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(type(bert.base_model), "forward", noting)
     for needs in (Needs(hidden=frozenset({3})), Needs(hidden=frozenset({1, 3}))):
         found = forward(bert, needs, inputs(), None)
-        assert found.logits is None
+        assert found.words is None
         assert set(found.hidden) == set(needs.hidden)
         assert not found.attention
     assert asked == [False, True]
 
 
-def test_the_vocabularys_product_is_taken_at_the_places_asked_for_only() -> None:
+def test_words_are_those_at_the_places_asked_for_only() -> None:
     bert = model("bert")
-    rows: list[int] = []
-    bert.cls.register_forward_hook(lambda *call: rows.append(len(call[1][0])))
-    forward(bert, Needs("masked"), inputs(), torch.tensor([2, 6]))
-    assert rows == [2]
+    wanted = bert(**inputs()).logits.flatten(0, 1)[[6, 2]]
+    found = forward(bert, Needs("masked"), inputs(), torch.tensor([6, 2]))
+    torch.testing.assert_close(logits(found), wanted, atol=1e-5, rtol=0)
 
 
 def test_no_gradient_reaches_a_teacher() -> None:
     teacher = DistilledEncoder(model("bert"), ALL)  # its weights would take one
     shown = teacher.shown(inputs(), REAL)
-    tensors = [shown.logits, *shown.hidden.values(), shown.scores(1), shown.attention[3].value]
-    assert all(tensor is not None and not tensor.requires_grad for tensor in tensors)
+    assert shown.words is not None
+    tensors = [shown.words.states, *shown.hidden.values(), shown.scores(1), shown.attention[3].key]
+    assert not any(tensor.requires_grad for tensor in tensors)
 
 
 def test_a_teacher_drops_nothing_even_while_its_student_trains() -> None:
     teacher = DistilledEncoder(model("bert"), Needs("real")).train()
     one, two = teacher.shown(inputs(), REAL), teacher.shown(inputs(), REAL)
-    assert one.logits is not None
-    assert two.logits is not None
-    assert torch.equal(one.logits, two.logits)
+    assert torch.equal(logits(one), logits(two))
 
 
 def test_a_projection_is_learnt_beside_and_is_no_part_of_the_model() -> None:
     own = DistilledEncoder(model("bert"), Needs(hidden=frozenset({1})), projected=24)
-    found = own(inputs(), None)
+    found, _ = own(inputs(), None)
     assert found.hidden[1].shape == (2, 5, 24)
     assert "heads.projection.weight" in dict(own.named_parameters())
     assert not any("projection" in name for name, _ in own.model.named_parameters())

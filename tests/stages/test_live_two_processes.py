@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +17,13 @@ LAUNCH = [
     "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
     "--main_process_port", "0",
 ]  # fmt: skip
+SHARDED = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"}
 
 
-def launched(recipe: Path, folder: Path, *overrides: str) -> None:
+def launched(recipe: Path, folder: Path, *overrides: str, **environment: str) -> None:
     command = [*LAUNCH, "-m", "mtkd", "run", str(recipe), *overrides, "--run-dir", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    env = {**os.environ, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=env)
     assert done.returncode == 0, done.stderr[-2000:]
 
 
@@ -35,6 +38,7 @@ def updates(path: Path) -> list[dict[str, float]]:
     ]
 
 
+@pytest.mark.parametrize("environment", [{}, SHARDED], ids=["each whole", "sharded"])
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -46,12 +50,12 @@ def updates(path: Path) -> list[dict[str, float]]:
     ids=["attention alone", "many, projected"],
 )  # fmt: skip
 def test_a_student_of_two_processes_is_that_of_one(
-    half_recipe: Path, tmp_path: Path, overrides: tuple[str, ...]
+    half_recipe: Path, tmp_path: Path, overrides: tuple[str, ...], environment: dict[str, str]
 ) -> None:
     # each process draws its own dropout, and takes half of a batch
     overrides = (*overrides, "student.dropout=0.0", "training.batch_size=15", "training.epochs=1")
     carried_out(half_recipe, tmp_path / "one", *overrides, last="distill-encoder")
-    launched(half_recipe, tmp_path / "two", *overrides)
+    launched(half_recipe, tmp_path / "two", *overrides, **environment)
     one, two = (
         json.loads((tmp_path / name / "student" / "metrics.json").read_text("utf-8"))
         for name in ("one", "two")

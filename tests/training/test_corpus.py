@@ -1,4 +1,4 @@
-"""Logits are asked for at the very tokens that were masked, whatever lies around them."""
+"""Words are asked for at the very tokens that were masked, whatever lies around them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ def test_masked_and_real_positions_are_those_of_the_tokens() -> None:
     batch = DrawnRows(tokens, masked, chosen, pad_token_id=0).batch([1, 0], torch.device("cpu"))
     flat = batch.inputs["input_ids"].flatten()
     assert flat[batch.positions("masked")].tolist() == [97, 99, 98]
-    assert batch.words.labels.tolist() == [22, 13, 15]
-    assert flat[batch.positions("real")].tolist() == [21, 97, 11, 12, 99, 14, 98]
+    assert batch.labels.tolist() == [22, 13, 15]
+    assert flat[batch.positions("real")].tolist() == [97, 99, 98, 21, 11, 12, 14]
     assert batch.positions(None) is None

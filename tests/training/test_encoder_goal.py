@@ -14,7 +14,7 @@ from transformers import AutoModelForMaskedLM, BertConfig
 
 from mtkd.batching.masking import Masking, masking_weights
 from mtkd.devices import start_accelerator
-from mtkd.distillation import DistilledEncoder, Shape
+from mtkd.distillation import DistilledEncoder, Shape, WordTerm
 from mtkd.distillation.pair import make_pair
 from mtkd.errors import Interrupted
 from mtkd.examples.prepared import PreparedSplit
@@ -122,10 +122,12 @@ def test_losses_are_means_over_all_of_a_batch_by_their_own_unit(corpus: Training
     (piece,) = goal.pieces(corpus, np.arange(7), 0, 1, accelerator)
     _, named = goal.loss(own, corpus, piece, 1.0, 0.0, accelerator)
     with torch.no_grad():
-        shown = own(piece.batch.inputs, piece.batch.positions("real"))
+        shown, _ = own(piece.batch.inputs, piece.batch.positions("real"))
         taught = goal.teacher.shown(piece.batch.inputs, piece.batch.positions("real"))
+    words = shown.words.logits(), taught.words.logits(), piece.batch.labels
     for term in goal.terms:
-        by_hand = term.values(shown, taught, piece.batch).mean()
+        given = words if isinstance(term, WordTerm) else (shown, taught, piece.batch)
+        by_hand = term.values(*given).mean()
         torch.testing.assert_close(named[term.name], by_hand, msg=term.name)
 
 
