@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,21 @@ def test_masks_follow_from_the_number_of_the_update(corpus: TrainingCorpus) -> N
     )
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
+
+
+def test_updates_are_counted_on_over_epochs(corpus: TrainingCorpus, tmp_path: Path) -> None:
+    """Else the second epoch would draw the masks of the first."""
+    goal, student = goal_for(NARROW)
+    steps = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Counting(EncoderGoal):
+        def pieces(self, corpus: Any, rows: Any, step: int, *rest: Any) -> Any:
+            steps.append(step)
+            return super().pieces(corpus, rows, step, *rest)
+
+    fit(Counting(**vars(goal)), student(), corpus, tmp_path)
+    assert steps == list(range(10))
 
 
 @pytest.mark.parametrize("width", [WIDTH, 8])

@@ -58,6 +58,7 @@ def corpus_fit_unit(run: CompressRun, fit: CorpusFit) -> Unit:
         steps=partial(_steps, run, fit),
         disk=weights_size(recipe.teacher.encoder),
         scratch=("checkpoint", ".checkpoint.partial", ".checkpoint.old", "kept"),
+        version=2,  # losses on words are summed up in another order than in version 1
     )
 
 
