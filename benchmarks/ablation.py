@@ -2,8 +2,8 @@
 
 Does distilling an encoder pay, and each of its losses? distilbert_tiny on real sentences, whole,
 with each loss left out once, from random weights, and its layers copied only; each encoder, and
-their teacher, is then trained on five tasks together and scored on dev, into
-benchmarks/results/ablation-<date>.jsonl.
+their teacher before and after its masked-language head was trained, is then trained on five tasks
+together and scored on dev, into benchmarks/results/ablation-<date>.jsonl.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from benchmarks.harness import Table
 from benchmarks.results import table_lines
 
 TASKS = ("rte", "mrpc", "stsb", "cola", "sst2")
-WHOLE, COPIED, TEACHER = "all losses", "layers copied", "teacher"
+WHOLE, COPIED, TEACHER, WARMED = "all losses", "layers copied", "teacher", "teacher with head"
 TEACHER_ENCODER = "bundled:all-MiniLM-L6-v2"
 # overrides of distilbert_tiny; None trains nothing
 ARMS: Mapping[str, tuple[str, ...] | None] = {
     TEACHER: None,
+    WARMED: None,  # its head was trained together with all else
     WHOLE: (),
     "without soft_mlm": ("losses.soft_mlm.weight=0.0",),
     "without mlm": ("losses.mlm.weight=0.0",),
@@ -31,7 +32,7 @@ ARMS: Mapping[str, tuple[str, ...] | None] = {
     COPIED: None,
 }
 # SST-2 has more text than the four together, and the arms take hours without it
-ENCODER = ("corpus.data.source=directory", "corpus.tasks=[rte,mrpc,stsb,cola]")
+CORPUS = ("rte", "mrpc", "stsb", "cola")
 TASK_SETTINGS = (
     "tasks=[rte,mrpc,stsb,cola,sst2]",
     "teachers=null",
@@ -49,40 +50,46 @@ def main() -> None:
     """Run what is missing, and say how far each arm is from the whole."""
     parser = arguments("ablation", str(__doc__), ARMS, seeds=3)
     parser.add_argument("--epochs", type=int, default=1, help="of the student over the corpus")
+    parser.add_argument("--corpus", nargs="+", default=CORPUS, help="tasks whose texts are read")
     given = parser.parse_args()
     start()
+    encoder = ["corpus.data.source=directory", f"corpus.tasks=[{','.join(given.corpus)}]",
+               f"training.epochs={given.epochs}"]  # fmt: skip
+    tasks = [*TASK_SETTINGS, f"data.max_rows.train={given.rows}"]
 
     def once(arm: str, seed: int) -> dict[str, Any]:
-        return run(given.glue, arm, seed, given.rows, given.epochs, given.runs)
+        return run(given.glue, arm, seed, encoder, tasks, given.runs)
 
-    settings = [*ENCODER, *TASK_SETTINGS, f"rows={given.rows}", f"epochs={given.epochs}"]
+    settings = [*encoder, *tasks]
     found = carry_out(given.results, settings, given.arms or [*ARMS], given.seeds, once)
     print("\n".join(table_lines(compare(scores_of(found)))))
 
 
-def run(glue: Path, arm: str, seed: int, rows: int, epochs: int, runs: Path) -> dict[str, Any]:
-    """Make an arm's encoder and train it on the tasks; return dev scores by task."""
+def run(
+    glue: Path, arm: str, seed: int, encoder: list[str], tasks: list[str], runs: Path
+) -> dict[str, Any]:
+    """Make an arm's encoder and train it on the tasks; return dev scores by task.
+
+    Args: encoder, tasks: overrides of distilbert_tiny and of glue_small.
+    """
     from mtkd import pipeline
     from mtkd.artifacts import environment
     from mtkd.recipe import load_recipe
 
-    encoder, notes = TEACHER_ENCODER, {}
+    made, notes = TEACHER_ENCODER, {}
     if arm != TEACHER:
-        encoder, notes = _encoder(glue, arm, seed, epochs, runs)
+        made, notes = _encoder(arm, seed, [*encoder, f"corpus.data.root={glue}"], runs)
     recipe = load_recipe("glue_small", [
-        *TASK_SETTINGS, f"seed={seed}", f"data.root={glue}", f"data.max_rows.train={rows}",
-        f"student.encoder={encoder}",
+        *tasks, f"seed={seed}", f"data.root={glue}", f"student.encoder={made}",
         "student.heads={" + ", ".join(f"{t}: {{pooling: mean}}" for t in TASKS) + "}",
     ])  # fmt: skip
-    opened = pipeline.open_run(recipe, runs / f"tasks-{_slug(arm)}-{seed}-{rows}")
+    opened = pipeline.open_run(recipe, runs / f"tasks-{_slug(arm)}-{seed}")
     pipeline.carry_out(opened, recipe, "evaluate", cache=runs / "cache")
     return {**dev_scores(opened.folder, opened.tasks, TASKS), "encoder": notes,
             "machine": environment()}  # fmt: skip
 
 
-def _encoder(
-    glue: Path, arm: str, seed: int, epochs: int, runs: Path
-) -> tuple[str, dict[str, Any]]:
+def _encoder(arm: str, seed: int, overrides: list[str], runs: Path) -> tuple[str, dict[str, Any]]:
     """Make an arm's encoder; return its folder and the notes of its manifest.
 
     All arms of a seed learn from one teacher, whose masked-language head is trained once.
@@ -91,18 +98,17 @@ def _encoder(
     from mtkd.artifacts import read_manifest
     from mtkd.recipe import load_recipe
 
-    common = [*ENCODER, f"seed={seed}", f"corpus.data.root={glue}"]
+    common = [*overrides, f"seed={seed}"]
     begin = load_recipe("distilbert_tiny", common)
     begun = pipeline.open_run(begin, runs / f"encoder-begun-{seed}")
     pipeline.carry_out(begun, begin, "init-student", cache=runs / "cache")
-    place = begun.folder / "student_init"
+    place = begun.folder / ("teacher" if arm == WARMED else "student_init")
     if (own := ARMS[arm]) is not None:
         teacher = (begun.folder / "teacher").absolute()
         recipe = load_recipe("distilbert_tiny", [
-            *common, *own, f"training.epochs={epochs}", f"teacher.encoder={teacher}",
-            "warmup_mlm=null",
+            *common, *own, f"teacher.encoder={teacher}", "warmup_mlm=null",
         ])  # fmt: skip
-        opened = pipeline.open_run(recipe, runs / f"encoder-{_slug(arm)}-{seed}-{epochs}")
+        opened = pipeline.open_run(recipe, runs / f"encoder-{_slug(arm)}-{seed}")
         pipeline.carry_out(opened, recipe, "evaluate", cache=runs / "cache")
         place = opened.folder / "student"
     manifest = read_manifest(place)
