@@ -172,6 +172,10 @@ def _pkd(name: str, settings: Patient, student: Shape, teacher: Shape) -> StateT
     if student.layers < 2:
         raise RecipeError(f"losses.{name}: is on all layers of the student but the last, and it "
                           "has one; leave it out")  # fmt: skip
+    if student.layers > teacher.layers:
+        raise RecipeError(f"losses.{name}: gives each layer of the student another of the "
+                          f"teacher's, and the student has {student.layers}, the teacher "
+                          f"{teacher.layers}: use hidden_mse, or a deeper teacher")  # fmt: skip
     if settings.layers == "skip":
         pairs = {m: t for m, t in evenly(student.layers, teacher.layers).items()
                  if m < student.layers}  # fmt: skip

@@ -15,7 +15,6 @@ from transformers import PreTrainedModel
 from mtkd.distillation.needs import Needs
 from mtkd.errors import EncoderError
 from mtkd.layers import Heads, key_mask, noting_attention
-from mtkd.losses.precision import precise
 
 _Parts = tuple[Callable[[Tensor], Tensor], nn.Linear]  # what comes before all words, and they
 
@@ -39,10 +38,6 @@ class WordHead:
         low = torch.get_autocast_dtype(device)
         bias = None if self.bias is None else self.bias.to(low)
         return WordHead(self.states.to(low), self.matrix.to(low), bias)
-
-    def logits(self, tokens: slice = slice(None)) -> Tensor:
-        """Return the logits of some of the tokens, (tokens, vocabulary), in float32 or better."""
-        return precise(functional.linear(self.states[tokens], self.matrix, self.bias))
 
 
 @dataclasses.dataclass(frozen=True)

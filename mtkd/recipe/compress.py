@@ -125,6 +125,14 @@ class CompressRecipe(Settings):
     warmup_training: TrainingOverrides = TrainingOverrides()
     training: TrainingSettings = TrainingSettings()
 
+    @field_validator("losses")
+    @classmethod
+    def _something_is_learnt(cls, losses: EncoderLosses) -> EncoderLosses:
+        if not losses.weighted():
+            raise ValueError("none has a weight above 0, so nothing would be learnt; name one "
+                             "with its weight")  # fmt: skip
+        return losses
+
     @model_validator(mode="after")
     def _training_of_one_corpus(self) -> CompressRecipe:
         defaults = TrainingSettings()

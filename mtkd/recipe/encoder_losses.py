@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from mtkd.recipe.fields import Count, Positive, Settings
 
@@ -60,9 +60,3 @@ class EncoderLosses(Settings):
         """Return the losses that count, by name."""
         found = {name: getattr(self, name) for name in type(self).model_fields}
         return {n: loss for n, loss in found.items() if loss is not None and loss.weight > 0}
-
-    @model_validator(mode="after")
-    def _something_counts(self) -> EncoderLosses:
-        if self.model_fields_set and not self.weighted():
-            raise ValueError("all weigh 0, so nothing would be learnt; give one a weight")
-        return self

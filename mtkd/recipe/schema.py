@@ -161,10 +161,11 @@ class Student(EncoderSettings):
 
     @model_validator(mode="after")
     def _losses_are_of_tasks(self) -> Student:
-        if self.intermediate is not None and self.losses is None:
+        weighted = self.losses.weighted() if self.losses is not None else {}
+        if self.intermediate is not None and not weighted:
             raise ValueError("intermediate is a training on losses alone: give losses, or leave "
                              "it out")  # fmt: skip
-        if words := sorted(set(self.losses.weighted() if self.losses else ()) & OF_MASKED_WORDS):
+        if words := sorted(set(weighted) & OF_MASKED_WORDS):
             raise ValueError(f"losses: {', '.join(words)}: no word is masked in the rows of a "
                              "task; leave it out, or train on it by a compress recipe"
                              )  # fmt: skip

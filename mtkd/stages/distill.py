@@ -88,7 +88,7 @@ def _live(run: Run, tasks: tuple[str, ...]) -> tuple[EncoderLosses | None, dict[
         a teacher.
     """
     losses, teachers = run.recipe.student.losses, run.recipe.teachers
-    if losses is None or teachers is None:
+    if losses is None or not losses.weighted() or teachers is None:
         return None, {}
     from mtkd.stages.live import check_live  # with torch, not to list a run without such losses
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn import functional
 from transformers import (
     AutoModelForMaskedLM,
     BertConfig,
@@ -16,6 +18,8 @@ from transformers import (
     PreTrainedModel,
     RobertaConfig,
 )
+
+from mtkd.distillation import WordHead
 
 WORDS, WIDTH, HEADS, NEURONS, POSITIONS = 60, 32, 4, 48, 40
 
@@ -61,3 +65,8 @@ def make_teacher(kind: str, layers: int, **changes: Any) -> PreTrainedModel:
                 weight.copy_(1 + drawn if is_gain else drawn)
     model.tie_weights()
     return model.eval()
+
+
+def logits_of(head: WordHead) -> Tensor:
+    """Return the logits of all tokens, (tokens, vocabulary)."""
+    return functional.linear(head.states, head.matrix, head.bias)

@@ -124,6 +124,13 @@ def test_layers_of_twelve_and_six_are_matched_as_published() -> None:
     assert (sorted(skip), sorted(last)) == ([2, 4, 6, 8, 10], [7, 8, 9, 10, 11])
 
 
+@pytest.mark.parametrize("layers", ["skip", "last"])
+def test_pkd_of_a_student_deeper_than_its_teacher_is_refused(layers: str) -> None:
+    with pytest.raises(RecipeError, match=r"losses\.pkd: .* the student has 6, the teacher 3"):
+        term("pkd", TEACHER, STUDENT, layers=layers)
+    assert sorted(term("pkd", STUDENT, STUDENT, layers=layers).teacher.hidden) == [1, 2]
+
+
 def test_pkd_reads_the_first_token_of_each_layer() -> None:
     draw = torch.Generator().manual_seed(1)
     own, other = (torch.randn(2, 3, 8, generator=draw) for _ in range(2))

@@ -18,6 +18,7 @@ from transformers import (
 from mtkd.distillation import DistilledEncoder, Needs, States
 from mtkd.distillation.states import depth, forward
 from mtkd.errors import EncoderError
+from tests.distillation.teachers import logits_of
 
 SIZES = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2,
          "intermediate_size": 32, "max_position_embeddings": 40}  # fmt: skip
@@ -48,7 +49,7 @@ def inputs(ids: Tensor = IDS) -> dict[str, Tensor]:
 
 def logits(found: States) -> Tensor:
     assert found.words is not None
-    return found.words.logits()
+    return logits_of(found.words)
 
 
 @pytest.mark.parametrize("kind", CONFIGS)

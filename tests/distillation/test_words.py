@@ -9,6 +9,7 @@ from torch import Tensor
 from mtkd.distillation import Shape, WordHead, WordScoring, WordTerm, build_terms, words
 from mtkd.distillation.words import AtOnce
 from mtkd.recipe import EncoderLosses
+from tests.distillation.teachers import logits_of
 
 TOKENS, MASKED, WIDTH, WORDS = 11, 4, 6, 13
 SHARES = {"soft_mlm": 0.3, "mlm": 0.7}
@@ -44,7 +45,7 @@ def scoring(tokens: int = TOKENS, dtype: torch.dtype = torch.float64) -> WordSco
 
 def at_one_go(own: list[Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     given = scoring()
-    student, teacher = (head.logits() for head in (WordHead(*own), given.teacher))
+    student, teacher = (logits_of(head) for head in (WordHead(*own), given.teacher))
     parts = {t.name: t.values(student, teacher, given.labels).sum() * SHARES[t.name]
              for t in terms()}  # fmt: skip
     return sum(term.weight * parts[term.name] for term in terms()), parts

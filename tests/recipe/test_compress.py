@@ -53,7 +53,7 @@ def recipe(tmp_path: Path) -> str:
         ("corpus.data.max_rows.train=9", "corpus: data.max_rows: all train rows of tasks are read"),
         ("corpus.data.max_length=64", "corpus: data.max_length: is max_length here; leave it out"),
         ("losses.soft_mlms.weight=1", "losses.soft_mlms: unknown key; did you mean 'soft_mlm'?"),
-        ("losses.mlm.weight=0", "losses: all weigh 0, so nothing would be learnt"),
+        ("losses.mlm.weight=0", "losses: none has a weight above 0, so nothing would be learnt"),
         ("losses.mlm.weight=-1", "losses.mlm.weight: expected at least 0, found -1"),
         ("losses.minilm.weight=1", "losses.minilm.relation_heads: required, but missing"),
         ("masking.share=0", "masking.share: expected more than 0"),

@@ -15,6 +15,7 @@ from mtkd.examples.prepared import PreparedSplit
 from mtkd.model import MultiTaskModel, build_model
 from mtkd.pipeline import open_run, statuses
 from mtkd.recipe import derive_seed, load_recipe
+from mtkd.stages import distill
 from tests.carry_out import carried_out
 from tests.rows import RTE, make_examples, prepare
 
@@ -136,6 +137,22 @@ def test_losses_that_cannot_be_had_are_refused_at_the_start(
     with pytest.raises(RecipeError, match=rf"(?s){key}"):
         carried_out(tiny_recipe, tmp_path / "run", *ONE, override, last="prepare")
     assert not (tmp_path / "run" / "teachers").exists()
+
+
+@pytest.mark.parametrize("losses", ["{}", "{pkd: {weight: 0.0}}", "{pkd: null}"])
+def test_losses_that_weigh_nothing_run_no_teacher(
+    losses: str, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    """Where a loss is left out by its weight, the student is that of a recipe without."""
+    with_none, without = (
+        {u.place: (u.settings, u.needs) for u in distill.units(open_run(recipe, tmp_path / "run"))}
+        for recipe in (load_recipe(str(tiny_recipe), [*ONE, f"student.losses={losses}"]),
+                       load_recipe(str(tiny_recipe), [*ONE]))
+    )  # fmt: skip
+    assert with_none == without
+    with pytest.raises(RecipeError, match="intermediate is a training on losses alone"):
+        load_recipe(str(tiny_recipe), [*ONE, f"student.losses={losses}",
+                                       "student.intermediate.epochs=1"])  # fmt: skip
 
 
 def test_losses_that_reach_no_task_are_refused(tiny_recipe: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from mtkd.recipe import EncoderLosses, TrainingSettings
 from mtkd.training import Evaluation, train
 from mtkd.training.corpus import TrainingCorpus
 from mtkd.training.encoder_goal import EncoderGoal
+from tests.distillation.teachers import logits_of
 from tests.training.small import after_step, same, terminate, weights
 
 WORDS, WIDTH = 60, 16
@@ -125,7 +126,7 @@ def test_losses_are_means_over_all_of_a_batch_by_their_own_unit(corpus: Training
     with torch.no_grad():
         shown, _ = own(piece.batch.inputs, piece.batch.positions("real"))
         taught = goal.teacher.shown(piece.batch.inputs, piece.batch.positions("real"))
-    words = shown.words.logits(), taught.words.logits(), piece.batch.labels
+    words = logits_of(shown.words), logits_of(taught.words), piece.batch.labels
     for term in goal.terms:
         given = words if isinstance(term, WordTerm) else (shown, taught, piece.batch)
         by_hand = term.values(*given).mean()

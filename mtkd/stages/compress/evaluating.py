@@ -12,6 +12,7 @@ import torch
 from mtkd.devices import start_accelerator
 from mtkd.distillation import DistilledEncoder, Needs, shape_of
 from mtkd.distillation.pair import make_pair
+from mtkd.encoders.mlm_head import holds_head
 from mtkd.recipe import EncoderLosses, derive_seed
 from mtkd.speed import forward_times
 from mtkd.stages.compress.held_out import score_held_out
@@ -56,7 +57,9 @@ def evaluate_encoders(run: CompressRun, folder: Path) -> dict[str, Any]:
             own.needs, teacher.needs = pair.student, pair.teacher
             goal = EncoderGoal(pair.terms, pair.student, teacher, masking, seed)
             scores = score_held_out(own.to(accelerator.device), goal, corpus, accelerator)
-        found[name] = {"parameters": model.num_parameters(), **_shown(scores)}
+        written = run.recipe.teacher.encoder if place is None else str(run.folder / place)
+        counted = model if holds_head(written, model.config.model_type) else own.encoder
+        found[name] = {"parameters": counted.num_parameters(), **_shown(scores)}
         encoders[name] = own.encoder
     content = {"rows": len(corpus.rows), "models": found}
     _write(folder / "metrics.json", content)

@@ -61,10 +61,10 @@ def train_on_corpus(run: CompressRun, fit: CorpusFit, folder: Path) -> dict[str,
     )
     best = max(progress.history, key=lambda entry: entry["mean"])
     chosen = best if fit.training.keep == "best" else progress.history[-1]
+    # a head that nobody has trained would pass for one that is
+    learnt = has_words(run.recipe) or "mlm" in fit.losses.weighted()
+    saved = model if learnt else encoder_of(model)
     if accelerator.is_main_process:
-        # a head that nobody has trained would pass for one that is
-        learnt = has_words(run.recipe) or "mlm" in fit.losses.weighted()
-        saved = model if learnt else encoder_of(model)
         save_model(saved.cpu(), load_tokenizer(run.recipe.teacher.encoder), folder)
         content = {"chosen": chosen, "history": progress.history}
         (folder / "metrics.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
@@ -72,7 +72,7 @@ def train_on_corpus(run: CompressRun, fit: CorpusFit, folder: Path) -> dict[str,
     return {
         "weights_sha256": file_sha256(folder / "model.safetensors"),
         "loss_held_out": -chosen["mean"],
-        "parameters": model.num_parameters(),
+        "parameters": saved.num_parameters(),
         "steps": progress.step,
         "precision": accelerator.mixed_precision,
         "device": str(accelerator.device),

@@ -56,11 +56,13 @@ def _build(run: CompressRun, folder: Path) -> dict[str, Any]:
         torch.manual_seed(derive_seed(seed, "new weights"))  # of a head that the teacher lacks
         model = load_model(run, TEACHER if run.recipe.warmup_mlm is not None else None)
     student = smaller_encoder(model, settings, seed)
-    saved = student if has_words(run.recipe) else encoder_of(student)
+    saved, whole = student, model
+    if not has_words(run.recipe):  # a head that nobody has trained would pass for one that is
+        saved, whole = encoder_of(student), encoder_of(model)
     save_model(saved, load_tokenizer(run.recipe.teacher.encoder), folder)
     return {
-        "parameters": student.num_parameters(),
-        "teacher_parameters": model.num_parameters(),
+        "parameters": saved.num_parameters(),
+        "teacher_parameters": whole.num_parameters(),
         "architecture": type(saved).__name__,
         "teacher_layers": list(chosen_layers(settings, model.config.num_hidden_layers)),
     }

@@ -38,8 +38,6 @@ def plan_compress(recipe: CompressRecipe, folder: Path) -> CompressRun:
     tasks, faults = _tasks(recipe)
     faults += [f"corpus.files: {path}: no such file" for path in recipe.corpus.files
                if not Path(path).is_file()]  # fmt: skip
-    if not recipe.losses.weighted():
-        faults.append("losses: none is named, so nothing would be learnt; name one with its weight")
     faults += _encoder_faults(recipe)
     if faults:
         raise RecipeError("\n".join([f"{recipe.name}: {len(faults)} fault(s)", *faults]))

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from mtkd.artifacts import read_manifest
+from mtkd.encoders import encoder_folder
 from mtkd.errors import RecipeError
 from mtkd.pipeline import open_run, statuses
 from mtkd.recipe import load_recipe
@@ -133,6 +134,18 @@ def test_without_a_head_only_states_are_compared(half_recipe: Path, tmp_path: Pa
     # nor is one written, which would say nothing but would load as if it did
     places = ("student_init", "student")
     assert {architecture(run.folder / place) for place in places} == {"DistilBertModel"}
+    # nor counted
+    weights = load_file(run.folder / "student" / "model.safetensors")
+    count = sum(tensor.numel() for tensor in weights.values())
+    for place in places:
+        manifest = read_manifest(run.folder / place)
+        assert manifest is not None
+        assert manifest.notes["parameters"] == count
+    assert metrics(run.folder)["student"]["parameters"] == count
+    whole = load_file(encoder_folder(run.recipe.teacher.encoder) / "model.safetensors")
+    pooler = sum(t.numel() for name, t in whole.items() if "pooler" in name)
+    found = metrics(run.folder)["teacher"]["parameters"]
+    assert found == sum(tensor.numel() for tensor in whole.values()) - pooler
 
 
 def test_a_new_head_that_the_student_has_learnt_is_written(
