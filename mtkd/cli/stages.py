@@ -36,6 +36,9 @@ _COMMANDS: dict[str, tuple[str | None, str]] = {  # and the stage that each ends
     "soften": ("soften", "Write the teachers' averaged predictions: the soft labels."),
     "distill": ("distill", "Train the student on soft and gold labels, and a baseline."),
     "submit": ("submit", "Write the GLUE submission."),
+    "corpus": ("corpus", "Of a compress recipe: cut texts to rows of tokens."),
+    "init-student": ("init-student", "Of a compress recipe: make the student of its teacher."),
+    "distill-encoder": ("distill-encoder", "Of a compress recipe: train the student on text."),
 }
 
 
@@ -58,7 +61,7 @@ for _name, (_last, _text) in _COMMANDS.items():
     _add_command(_name, _last, _text)
 
 
-@app.command(help="Score teachers, ensemble, baseline and student on dev.")
+@app.command(help="Score teachers, ensemble, baseline and student on dev; or a smaller encoder.")
 def evaluate(
     recipe: Recipe,
     overrides: Overrides = None,
@@ -145,11 +148,12 @@ def _carry_out(
 def _print_forecast(opened: AnyRun, stage: str | None) -> None:
     from mtkd.pipeline import forecast
     from mtkd.stages import Run, cost_of_folds
+    from mtkd.stages.compress import not_known_yet
 
     header, rows = forecast(opened, stage)
     print_table(header, rows)
-    if isinstance(opened, Run) and (cost := cost_of_folds(opened)):
-        print(cost)
+    if note := cost_of_folds(opened) if isinstance(opened, Run) else not_known_yet(opened):
+        print(note)
 
 
 def _print_evaluation(opened: AnyRun, with_submission: bool) -> None:

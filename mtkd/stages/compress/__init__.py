@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from mtkd.stages.compress import corpus, distill_encoder, evaluate, init_student
+from mtkd.stages.compress.fit import not_known_yet
 from mtkd.stages.compress.run import STUDENT, CompressRun, plan_compress
 from mtkd.stages.unit import Unit
 
@@ -11,4 +12,4 @@ STAGES: dict[str, Callable[[CompressRun], list[Unit]]] = {
 }
 """Stages in their order."""
 
-__all__ = ["STAGES", "STUDENT", "CompressRun", "plan_compress"]
+__all__ = ["STAGES", "STUDENT", "CompressRun", "not_known_yet", "plan_compress"]

@@ -29,10 +29,10 @@ def units(run: CompressRun) -> list[Unit]:
     settings: dict[str, Any] = {
         "seed": run.recipe.seed,  # it says which texts are held out
         **flat("corpus", run.recipe.corpus, {"files", "tasks", "data"}),
-        **{f"corpus.data.{key}": getattr(run.recipe.corpus.data, key) for key in ("source",)},
+        "corpus.data.source": run.recipe.corpus.data.source,
         **{f"tokenizer file {name}": sha for name, sha in tokenizer_sha256(encoder).items()},
         **{f"encoder.{key}": value for key, value in length_settings(encoder).items()},
-        **{f"text {name}": remembered_sha256(path) for name, path in _files(run).items()},
+        **{name: f"{path.suffix} {remembered_sha256(path)}" for name, path in _files(run).items()},
         **{key: value for task in run.tasks.values() for key, value in _card(task).items()},
     }
     return [Unit(STAGE, CORPUS, settings, needs=(), build=partial(_build, run))]
@@ -41,12 +41,11 @@ def units(run: CompressRun) -> list[Unit]:
 def _files(run: CompressRun) -> dict[str, Path]:
     """Return the files that texts are read from, by what to call them; none of the hub's."""
     corpus = run.recipe.corpus
-    found = {f"file {number}{Path(path).suffix}": Path(path)
-             for number, path in enumerate(corpus.files)}  # fmt: skip
+    found = {f"corpus.files.{number}": Path(path) for number, path in enumerate(corpus.files)}
     for name, task in run.tasks.items():
         for split in task.train_splits:
             if split in task.files and (task.folder is not None or corpus.data.source != "hub"):
-                found[f"{name}/{split}"] = split_path(task, split, corpus.data)
+                found[f"rows {name}/{split}"] = split_path(task, split, corpus.data)
     return found
 
 

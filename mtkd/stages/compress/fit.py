@@ -22,6 +22,7 @@ class CorpusFit:
 
     place: where it goes in the run directory. start: place of the encoder to go on from; None for
     the recipe's teacher. seed_names: what beside the recipe's seed sets random numbers apart.
+    epochs_key: of the recipe, that says how long.
     """
 
     stage: str
@@ -30,6 +31,7 @@ class CorpusFit:
     losses: EncoderLosses
     training: TrainingSettings
     seed_names: tuple[str, ...]
+    epochs_key: str = "training.epochs"
 
 
 def corpus_fit_unit(run: CompressRun, fit: CorpusFit) -> Unit:
@@ -44,6 +46,7 @@ def corpus_fit_unit(run: CompressRun, fit: CorpusFit) -> Unit:
         **flat("masking", recipe.masking),
         **training_settings(fit.training, ()),
     }
+    settings[fit.epochs_key] = settings.pop("training.epochs")
     if fit.start is None or (reads_teacher(fit.losses) and not own_teacher):
         settings |= encoder_settings("teacher", recipe.teacher)
     elif reads_teacher(fit.losses):
@@ -66,6 +69,13 @@ def _build(run: CompressRun, fit: CorpusFit, folder: Path) -> dict[str, Any]:
     from mtkd.stages.compress.fitting import train_on_corpus  # with torch, not to list a run
 
     return train_on_corpus(run, fit, folder)
+
+
+def not_known_yet(run: CompressRun) -> str | None:
+    """Return what a forecast cannot say before there is a corpus; None once there is one."""
+    if (run.folder / CORPUS / INFO).is_file():
+        return None
+    return "Steps are known once there is a corpus, which mtkd corpus makes."
 
 
 def _steps(run: CompressRun, fit: CorpusFit) -> int | None:

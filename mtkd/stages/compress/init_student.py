@@ -23,9 +23,8 @@ def units(run: CompressRun) -> list[Unit]:
         training = with_overrides(recipe.training, recipe.warmup_training)
         training = training.model_copy(update={"epochs": recipe.warmup_mlm})
         mlm = EncoderLosses.model_validate({"mlm": {"weight": 1.0}})
-        found.append(
-            corpus_fit_unit(run, CorpusFit(STAGE, TEACHER, None, mlm, training, ("warmup",)))
-        )
+        fit = CorpusFit(STAGE, TEACHER, None, mlm, training, ("warmup",), "warmup_mlm")
+        found.append(corpus_fit_unit(run, fit))
     settings = {
         "seed": recipe.seed,
         **flat("student", recipe.student),

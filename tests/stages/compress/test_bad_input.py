@@ -253,3 +253,25 @@ def test_a_recipe_of_tasks_is_not_compressed(
     said = capsys.readouterr().err
     assert "quickstart: kind: expected compress, found glue" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_each_stage_is_a_command_and_a_dry_run_says_what_it_does_not_know(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def places() -> set[str]:
+        run = recipe.parent / "runs" / "small"
+        return {path.parent.name for path in run.glob("*/manifest.json")}
+
+    note = "Steps are known once there is a corpus"
+    assert code_of(monkeypatch, "distill-encoder", str(recipe), "--dry-run") == 0
+    assert note in capsys.readouterr().out
+    stages = {"corpus": {"corpus"}, "init-student": {"student_init"},
+              "distill-encoder": {"student"}, "evaluate": {"evaluation"}}  # fmt: skip
+    for command, made in stages.items():
+        before = places()
+        assert code_of(monkeypatch, command, str(recipe)) == 0
+        assert places() - before == made
+        assert code_of(monkeypatch, command, str(recipe), "--dry-run") == 0
+        assert note not in capsys.readouterr().out
+    assert code_of(monkeypatch, "corpus", "quickstart", "--dry-run") == 2
+    assert "a glue recipe has no stage corpus" in capsys.readouterr().err

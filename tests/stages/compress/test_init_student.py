@@ -119,7 +119,8 @@ def test_a_head_that_is_trained_first_is_a_unit_that_the_student_needs(planned, 
     assert list(found) == [TEACHER, START]
     assert found[START].needs == (TEACHER,)
     assert not [key for key in found[START].settings if key.startswith("teacher")]
-    assert found[TEACHER].settings["training.epochs"] == 2
+    assert found[TEACHER].settings["warmup_mlm"] == 2
+    assert "training.epochs" not in found[TEACHER].settings
 
 
 @pytest.mark.parametrize("warmup", [None, 1])

@@ -175,6 +175,22 @@ def test_a_key_makes_stale_what_it_shapes_and_what_follows(
     assert found == stale
 
 
+def test_what_is_stale_names_the_recipes_own_keys(
+    finished: Path, half_recipe: Path, tmp_path: Path
+) -> None:
+    later = open_run(load_recipe(str(half_recipe), ["warmup_mlm=2"]), finished)
+    why = {s.unit.place: s.why for parts in statuses(later).values() for s in parts}
+    assert why["teacher"] == "warmup_mlm: 1 -> 2"
+    text = tmp_path / "texts.txt"
+    text.write_text("\n".join(f"the cat sees the dog and the bird {i}" for i in range(40)))
+    of_file = [f"corpus={{files: [{text}], dev_share: 0.3}}"]
+    carried_out(half_recipe, tmp_path / "run", *of_file, last="corpus")
+    text.write_text(text.read_text() + "\nthe bird sees the cat and the dog")
+    changed = open_run(load_recipe(str(half_recipe), of_file), tmp_path / "run")
+    (corpus,) = statuses(changed)["corpus"]
+    assert corpus.why.startswith("corpus.files.0: .txt ")
+
+
 def test_an_encoders_own_weights_are_in_the_fingerprint(finished: Path) -> None:
     manifest = read_manifest(finished / "teacher")
     assert manifest is not None
