@@ -18,6 +18,7 @@ from mtkd.model import MultiTaskModel, add_head, build_model
 from mtkd.recipe import derive_seed
 from mtkd.stages.fit import Fit
 from mtkd.stages.live import with_live_teachers
+from mtkd.stages.live_dev import dev_losses
 from mtkd.stages.prepared import Prepared, open_prepared
 from mtkd.stages.rows import training_task
 from mtkd.stages.unit import Run
@@ -56,8 +57,9 @@ def train_fit(run: Run, fit: Fit, folder: Path) -> dict[str, Any]:
     trained: MultiTaskModel | StudentOfEncoders = model
     if fit.live:
         trained, goal = with_live_teachers(run, fit, model, tasks, objective, accelerator.device)
+        by_losses = dev_losses(run, fit, goal, accelerator) if fit.losses_alone else None
         progress = train(trained, tasks, fit.training, goal, **how,
-                         evaluate=lambda own: evaluate(own.model))  # fmt: skip
+                         evaluate=by_losses or (lambda own: evaluate(own.model)))  # fmt: skip
     else:
         progress = train(model, tasks, fit.training, objective, **how, evaluate=evaluate)
     best = max(progress.history, key=lambda entry: entry["mean"])
@@ -74,7 +76,7 @@ def train_fit(run: Run, fit: Fit, folder: Path) -> dict[str, Any]:
         (folder / "metrics.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
         log.info("%s: keeps epoch %d, mean dev score %.4f", fit.place, chosen["epoch"] + 1,
                  chosen["mean"])  # fmt: skip
-        for split in () if fit.losses_alone else chosen["constant"]:
+        for split in chosen["constant"]:
             log.warning("%s: says the same of every row of %s: it has not learnt that task; try "
                         "another learning rate or more epochs", fit.place, split)  # fmt: skip
     accelerator.wait_for_everyone()

@@ -59,6 +59,13 @@ def test_an_intermediate_training_is_on_the_losses_alone_and_the_student_starts_
     assert not any("labels" in line for line in lines)
     means = [sum(line["loss"] for line in lines if line["epoch"] == epoch) for epoch in (0, 3)]
     assert means[1] < means[0]
+    # heads that nobody trains have no score on dev: the losses have
+    content = json.loads((run.folder / "student_intermediate" / "metrics.json").read_text("utf-8"))
+    found = [entry["metrics"]["rte/dev"] for entry in content["history"]]
+    assert found[3]["loss"] < found[0]["loss"]
+    for entry in found:
+        assert set(entry) == {"loss", "hidden_mse", "pkd"}
+        assert entry["loss"] == pytest.approx(entry["hidden_mse"] + 10 * entry["pkd"])
     assert not any("hidden_mse" in line for line in log_of(run.folder / "student"))
     manifest = json.loads((run.folder / "student" / "manifest.json").read_text("utf-8"))
     assert "artefact student_intermediate" in manifest["inputs"]
