@@ -127,6 +127,7 @@ def _carry_out(
         if first is not None and first.undone:
             if not rerun:
                 first.refuse_stale()
+            first.check_start(checked, folder)
             if not dry_run:
                 pipeline.carry_out(first.run, first.recipe, None, rerun=rerun, cache=cache)
             else:

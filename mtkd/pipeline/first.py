@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from mtkd.artifacts import remembering
 from mtkd.errors import RunDirError
 from mtkd.pipeline.make import open_run
 from mtkd.pipeline.status import Status, statuses
-from mtkd.recipe import CompressRecipe, Recipe
+from mtkd.recipe import CompressRecipe, GlueRecipe, Recipe
 from mtkd.stages import AnyRun
-from mtkd.stages.compressed import compressed
+from mtkd.stages.compressed import check_start, compressed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,16 @@ class First:
                 f"--rerun to make it anew, or student.init={folder} to take the run with the "
                 "settings that it has"
             )
+
+    def check_start(self, recipe: Recipe, folder: Path) -> None:
+        """See that a run can start from what this one makes, before hours go into that.
+
+        Args: recipe, folder: of the run that asks.
+        Raises: UserError: naming the key at fault.
+        """
+        assert isinstance(recipe, GlueRecipe)
+        with remembering(folder, keep=False):
+            check_start(recipe, self.recipe, folder)
 
 
 def first_run(recipe: Recipe, folder: Path) -> First | None:

@@ -8,7 +8,12 @@ from pathlib import Path
 from mtkd.artifacts import read_manifest
 from mtkd.errors import RecipeError, RunDirError
 from mtkd.recipe import RUN_RECIPE, CompressRecipe, GlueRecipe, Recipe, load_recipe
+from mtkd.stages import STAGES
 from mtkd.stages.compress import STUDENT
+from mtkd.stages.compress.run import teacher_config
+from mtkd.stages.distill import live_teachers
+from mtkd.stages.unit import Run
+from mtkd.task import plan_tasks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +54,32 @@ def compressed(recipe: Recipe, folder: Path) -> Compressed | None:
     is_run = (Path(init) / RUN_RECIPE).is_file()
     return Compressed(found, Path(init).absolute() if is_run
                       else folder.absolute().parent / found.name)  # fmt: skip
+
+
+def check_start(recipe: GlueRecipe, first: CompressRecipe, folder: Path) -> None:
+    """See that a student can start from an encoder that is not made yet, by what is known of it.
+
+    In its place stands its teacher, with as many layers: of the same words, and as long rows.
+
+    Args: folder: of the run that asks.
+    Raises: UserError: as where the encoder is there, for what would be at fault then.
+    """
+    from mtkd.distillation.smaller import student_shape  # with torch, not to list a run
+
+    shape = student_shape(first.student, teacher_config(first))
+    layers = recipe.student.layers or shape.layers
+    if layers > shape.layers:
+        raise RecipeError(f"student.layers: {layers}, but the encoder of student.init has "
+                          f"{shape.layers}")  # fmt: skip
+    place = {"encoder": first.teacher.encoder, "layers": layers}
+    student = recipe.student.model_copy(update={**place, "init": None})
+    planned, tasks = plan_tasks(recipe.model_copy(update={"student": student}))
+    run = Run(planned, tasks, folder)
+    live_teachers(run, dataclasses.replace(shape, layers=layers))
+    without = student.model_copy(update={"losses": None, "intermediate": None})
+    bare = Run(planned.model_copy(update={"student": without}), tasks, folder)
+    for units in STAGES.values():
+        units(bare)
 
 
 def _perhaps(init: str, folder: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mtkd.errors import RecipeError
 from mtkd.recipe import Candidate, EncoderLosses, TrainingSettings, with_overrides
 from mtkd.stages.fit import Fit, fit_unit
@@ -9,6 +11,9 @@ from mtkd.stages.places import finetuned_place
 from mtkd.stages.prepare import has_unlabelled
 from mtkd.stages.selection import kept_candidates
 from mtkd.stages.unit import Run, Unit
+
+if TYPE_CHECKING:
+    from mtkd.distillation import Shape
 
 STAGE = "distill"
 PAPER_WEIGHT = 0.5
@@ -31,7 +36,7 @@ def units(run: Run) -> list[Unit]:
     for name in ("student", *(["baseline"] if recipe.baseline else [])):
         together = shared_tasks(run)
         softened = tuple(t for t in soft if t in together) if name == "student" else ()
-        losses, live = _live(run, together) if name == "student" else (None, {})
+        losses, live = live_teachers(run) if name == "student" else (None, {})
         start = None
         if student.intermediate is not None and live:
             start = INTERMEDIATE
@@ -81,9 +86,12 @@ def units(run: Run) -> list[Unit]:
     return found
 
 
-def _live(run: Run, tasks: tuple[str, ...]) -> tuple[EncoderLosses | None, dict[str, Candidate]]:
+def live_teachers(
+    run: Run, shape: Shape | None = None
+) -> tuple[EncoderLosses | None, dict[str, Candidate]]:
     """Return the losses between encoders, and the first kept candidate for tasks with teachers.
 
+    Args: shape: of the student, where its encoder is not there yet.
     Raises: RecipeError: the losses cannot be had from the student and a candidate, or no task has
         a teacher.
     """
@@ -93,8 +101,8 @@ def _live(run: Run, tasks: tuple[str, ...]) -> tuple[EncoderLosses | None, dict[
     from mtkd.stages.live import check_live  # with torch, not to list a run without such losses
 
     for candidate in teachers.candidates:
-        check_live(losses, run.recipe.student, candidate)
-    first = kept_candidates(run)[0]
+        check_live(losses, run.recipe.student, candidate, shape)
+    first, tasks = kept_candidates(run)[0], shared_tasks(run)
     live = {task: first for task in tasks if task in teachers.tasks}
     if not live:
         raise RecipeError(f"student.losses: none of {', '.join(tasks)} has teachers, so they would "

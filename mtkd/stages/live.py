@@ -27,12 +27,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def check_live(losses: EncoderLosses, student: EncoderSettings, teacher: EncoderSettings) -> Pair:
+def check_live(
+    losses: EncoderLosses,
+    student: EncoderSettings,
+    teacher: EncoderSettings,
+    shape: Shape | None = None,
+) -> Pair:
     """See that losses between encoders can be had from a student and a teacher.
 
+    Args: shape: of the student, where that of its encoder is another's.
     Raises: RecipeError: naming the key at fault.
     """
-    own, other = _shape(student), _shape(teacher)
+    own, other = shape or _shape(student), _shape(teacher)
     if own.vocabulary != other.vocabulary:
         raise RecipeError(
             f"student.losses: {student.encoder} has {own.vocabulary} words, {teacher.encoder} "
@@ -46,7 +52,8 @@ def check_live(losses: EncoderLosses, student: EncoderSettings, teacher: Encoder
     try:
         return make_pair(losses, own, other)
     except RecipeError as error:
-        raise RecipeError(f"student.{error}") from error
+        lines = [f"student.{line}" for line in str(error).splitlines()]
+        raise RecipeError("\n".join(lines)) from error
 
 
 def with_live_teachers(

@@ -140,3 +140,35 @@ def test_a_recipe_of_tasks_cannot_be_compressed_to(student: Path, tmp_path: Path
 def test_an_encoder_beside_init_is_refused(student: Path) -> None:
     with pytest.raises(RecipeError, match="encoder, or init for one"):
         load_recipe(str(student), ["student.encoder=some/encoder"])
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("student.layers=2", "student.layers: 2, but the encoder of student.init has 1"),
+        ("student.heads.rtee.dropout=0.1", "student.heads.rtee: no such task"),
+        ("data.root=nowhere", "nowhere"),
+        ("teachers={candidates: [{name: a, encoder: ./nowhere}], tasks: [rte], select: {keep: 1}}",
+         "./nowhere: no such directory"),
+        ("student.losses={pkd: {weight: 1.0}}", "student.losses: 1 fault(s)"),
+        ("student.losses={minilm: {weight: 1.0, relation_heads: 5}}",
+         "student.losses.minilm.relation_heads: 5 does not divide both widths"),
+    ],
+)  # fmt: skip
+def test_what_cannot_start_from_it_is_refused_before_it_is_made(
+    override: str,
+    says: str,
+    student: Path,
+    tiny_encoder: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    teachers = ("teachers={candidates: [{name: a, encoder: " + tiny_encoder + "}], tasks: [rte], "
+                "select: {keep: 1}}")  # fmt: skip
+    given = (teachers, override) if "losses" in override else (override,)
+    for more in ((), ("--dry-run",)):
+        assert code_of(monkeypatch, "run", str(student), *given, *more) == 2
+        assert says in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
