@@ -24,7 +24,7 @@ from mtkd.training.compiled import compile_encoder
 from mtkd.training.cut import Piece
 from mtkd.training.goal import Goal, Source, Trained
 from mtkd.training.journal import Journal
-from mtkd.training.memory import asked_of_memory, plan_memory, recorded_plan
+from mtkd.training.memory import FreedMemory, asked_of_memory, plan_memory, recorded_plan
 from mtkd.training.progress import Evaluation, Progress, end_epoch
 from mtkd.training.signals import StopRequests
 from mtkd.training.state import SavedState, anywhere
@@ -118,6 +118,7 @@ def train(
     compiled = compile_encoder(trained, choice, steps, accelerator.device)
     journal = Journal(folder / "log.jsonl", title, by_name, bool(settings.trackers), accelerator)
     state.start_clock()
+    freed = FreedMemory(plan.needed_bytes, accelerator.device)
 
     def save() -> None:
         journal.flush()  # nothing after a NaN may take the place of the last good state
@@ -159,6 +160,7 @@ def train(
                 )
                 loss, terms, norm = _update(parallel, optimizer, by_name[name], pieces, settings,
                                             goal, progress.step / steps, accelerator)  # fmt: skip
+                freed.give_back()
                 progress.step += 1
                 progress.position += 1
                 progress.updates[name] = progress.updates.get(name, 0) + 1

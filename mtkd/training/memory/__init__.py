@@ -1,5 +1,6 @@
-"""The memory of a training, looked at before its first step."""
+"""The memory of a training, looked at before its first step and between steps."""
 
+from mtkd.training.memory.freed import FreedMemory
 from mtkd.training.memory.plan import (
     MemoryPlan,
     asked_of_memory,
@@ -7,4 +8,4 @@ from mtkd.training.memory.plan import (
     recorded_plan,
 )
 
-__all__ = ["MemoryPlan", "asked_of_memory", "plan_memory", "recorded_plan"]
+__all__ = ["FreedMemory", "MemoryPlan", "asked_of_memory", "plan_memory", "recorded_plan"]
