@@ -2,7 +2,14 @@
 
 from mtkd.distillation.encoder import DistilledEncoder
 from mtkd.distillation.needs import Needs, Shape, shape_of
-from mtkd.distillation.registry import LOSSES, StateTerm, Term, WordTerm, build_terms
+from mtkd.distillation.registry import (
+    LOSSES,
+    StateTerm,
+    Term,
+    WordTerm,
+    build_terms,
+    said_of,
+)
 from mtkd.distillation.states import States, WordHead
 from mtkd.distillation.words import WordScoring
 
@@ -18,5 +25,6 @@ __all__ = [
     "WordScoring",
     "WordTerm",
     "build_terms",
+    "said_of",
     "shape_of",
 ]

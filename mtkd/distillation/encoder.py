@@ -17,6 +17,23 @@ from mtkd.errors import EncoderError
 from mtkd.layers import use_fast_attention, use_fast_dropout
 
 
+def projection(width: int, projected: int | None) -> nn.ModuleDict:
+    """Return the matrix that takes hidden states to another width; none for None."""
+    heads = nn.ModuleDict()
+    if projected is not None:
+        heads["projection"] = nn.Linear(width, projected, bias=False)
+    return heads
+
+
+def projected_by(heads: nn.ModuleDict, states: States) -> States:
+    """Return states whose hidden ones are projected, where there is a matrix for it."""
+    if "projection" not in heads:
+        return states
+    project = heads["projection"]
+    hidden = {number: project(own) for number, own in states.hidden.items()}
+    return dataclasses.replace(states, hidden=hidden)
+
+
 class DistilledEncoder(nn.Module):
     """A masked-language model of transformers, and what is learnt beside it to compare it.
 
@@ -33,10 +50,7 @@ class DistilledEncoder(nn.Module):
         use_fast_dropout(model)
         self.model = model
         self.needs = needs
-        self.heads = nn.ModuleDict()
-        if projected is not None:
-            width = int(model.config.hidden_size)
-            self.heads["projection"] = nn.Linear(width, projected, bias=False)
+        self.heads = projection(int(model.config.hidden_size), projected)
 
     @property
     def encoder(self) -> PreTrainedModel:
@@ -64,11 +78,7 @@ class DistilledEncoder(nn.Module):
         if score is not None:
             assert found.words is not None
             losses = score(found.words)
-        if "projection" in self.heads:
-            project = self.heads["projection"]
-            hidden = {number: project(states) for number, states in found.hidden.items()}
-            found = dataclasses.replace(found, hidden=hidden)
-        return found, losses
+        return projected_by(self.heads, found), losses
 
     @torch.no_grad()
     def shown(self, inputs: Mapping[str, Tensor], positions: Tensor | None) -> States:

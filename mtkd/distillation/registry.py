@@ -22,7 +22,6 @@ from mtkd.losses import (
 )
 from mtkd.recipe.encoder_losses import (
     EncoderLosses,
-    LayerLoss,
     MiniLm,
     Patient,
     SoftMlm,
@@ -59,9 +58,14 @@ class Term:
 
 @dataclasses.dataclass(frozen=True)
 class StateTerm(Term):
-    """A loss on states. values: (units,). projected: whether it compares hidden states."""
+    """A loss on states.
+
+    values: (units,). layers: the teacher's for each of the student's that it compares, from 1, the
+    embeddings 0. projected: whether it compares hidden states that may be projected.
+    """
 
     values: Callable[[States, States, TextBatch], Tensor]
+    layers: Mapping[int, int] = dataclasses.field(default_factory=dict)
     projected: bool = False
 
 
@@ -127,10 +131,11 @@ def _cosine(name: str, settings: WeightedLoss, student: Shape, teacher: Shape) -
         one, two = batch.real(own.hidden[own_last]), batch.real(other.hidden[other_last])
         return cosine_distance(one, two)
 
-    return StateTerm(name, settings.weight, "token", _hidden(own_last), _hidden(other_last), values)
+    own, other = _hidden(own_last), _hidden(other_last)
+    return StateTerm(name, settings.weight, "token", own, other, values, {own_last: other_last})
 
 
-def _hidden_mse(name: str, settings: LayerLoss, student: Shape, teacher: Shape) -> StateTerm:
+def _hidden_mse(name: str, settings: WeightedLoss, student: Shape, teacher: Shape) -> StateTerm:
     return _state_mse(name, settings, evenly(student.layers, teacher.layers))
 
 
@@ -145,10 +150,10 @@ def _state_mse(name: str, settings: WeightedLoss, pairs: Mapping[int, int]) -> S
         return sum(found[1:], found[0])
 
     own, other = _hidden(*pairs), _hidden(*pairs.values())
-    return StateTerm(name, settings.weight, "token", own, other, values, projected=True)
+    return StateTerm(name, settings.weight, "token", own, other, values, pairs, projected=True)
 
 
-def _attention_mse(name: str, settings: LayerLoss, student: Shape, teacher: Shape) -> StateTerm:
+def _attention_mse(name: str, settings: WeightedLoss, student: Shape, teacher: Shape) -> StateTerm:
     if student.heads != teacher.heads:
         raise RecipeError(f"losses.{name}: the student has {student.heads} attention heads, the "
                           f"teacher {teacher.heads}; scores are compared head by head: use minilm, "
@@ -161,7 +166,7 @@ def _attention_mse(name: str, settings: LayerLoss, student: Shape, teacher: Shap
         return sum(found[1:], found[0])
 
     own, other = _attention(*pairs), _attention(*pairs.values())
-    return StateTerm(name, settings.weight, "row", own, other, values)
+    return StateTerm(name, settings.weight, "row", own, other, values, pairs)
 
 
 def _pkd(name: str, settings: Patient, student: Shape, teacher: Shape) -> StateTerm:
@@ -187,7 +192,7 @@ def _pkd(name: str, settings: Patient, student: Shape, teacher: Shape) -> StateT
         return sum(found[1:], found[0])
 
     own, other = _hidden(*pairs), _hidden(*pairs.values())
-    return StateTerm(name, settings.weight, "row", own, other, values)
+    return StateTerm(name, settings.weight, "row", own, other, values, pairs)
 
 
 def _minilm(name: str, settings: MiniLm, student: Shape, teacher: Shape) -> StateTerm:
@@ -209,7 +214,7 @@ def _minilm(name: str, settings: MiniLm, student: Shape, teacher: Shape) -> Stat
 
     own_needs = dataclasses.replace(_attention(last), values=frozenset({last}))
     other_needs = dataclasses.replace(_attention(layer), values=frozenset({layer}))
-    return StateTerm(name, settings.weight, "token", own_needs, other_needs, values)
+    return StateTerm(name, settings.weight, "token", own_needs, other_needs, values, {last: layer})
 
 
 Builder = Callable[..., Term]
@@ -226,8 +231,18 @@ LOSSES: Mapping[str, Builder] = {
 """The builders of `EncoderLosses`' keys."""
 
 
+def said_of(term: Term) -> str:
+    """Return a loss's name and the layers that it compares, as a log says it."""
+    pairs = term.layers if isinstance(term, StateTerm) else {}
+    said = ", ".join(f"{own} with {other}" for own, other in pairs.items())
+    return f"{term.name} (layer {said})" if said else term.name
+
+
 def evenly(student: int, teacher: int) -> dict[int, int]:
-    """Return the teacher's layer for each of the student's, both from 1: m goes with m L / M."""
+    """Return the teacher's layer for each of the student's, from 1: m goes with m L / M, rounded.
+
+    Halves go to the even number, as numbers do in Python.
+    """
     return {m: max(1, round(m * teacher / student)) for m in range(1, student + 1)}
 
 

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 from mtkd.distillation.needs import Needs
 from mtkd.errors import EncoderError
 from mtkd.layers import Heads, key_mask, noting_attention
+from mtkd.losses.precision import precise
 
 _Parts = tuple[Callable[[Tensor], Tensor], nn.Linear]  # what comes before all words, and they
 
@@ -56,7 +57,8 @@ class States:
     def scores(self, layer: int) -> Tensor:
         """Return a layer's attention scores before the softmax, (batch, heads, queries, keys)."""
         found = self.attention[layer]
-        return found.query @ found.key.transpose(2, 3) / math.sqrt(found.query.size(-1))
+        query, key = precise(found.query), precise(found.key)
+        return query @ key.transpose(2, 3) / math.sqrt(query.size(-1))
 
 
 def forward(

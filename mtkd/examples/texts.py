@@ -18,7 +18,7 @@ from mtkd.recipe.schema import DataSettings
 from mtkd.shown import shown
 from mtkd.task import Task
 
-LONGEST_TEXT = 2**22  # characters: a long novel; what is longer lacks its line ends
+LONGEST_TEXT = 2**21  # characters: a long novel; what is longer lacks its line ends
 
 
 def read_texts(corpus: CorpusSettings, tasks: Mapping[str, Task]) -> Iterator[str]:

@@ -10,7 +10,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers import (
+    MODEL_MAPPING,
+    AttentionInterface,
+    AttentionMaskInterface,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
@@ -30,6 +36,13 @@ def use_fast_attention(encoder: PreTrainedModel) -> None:
     """Let `encoder` use `attention` where it uses SDPA through transformers' interface."""
     if encoder.config._attn_implementation == "sdpa" and encoder._supports_attention_backend:
         encoder.set_attn_implementation(_NAME)
+
+
+def shows_attention(config: PreTrainedConfig) -> bool:
+    """Return whether encoders of a configuration can be seen through at their attention."""
+    found = MODEL_MAPPING.get(type(config), None)
+    kinds = found if isinstance(found, tuple) else (found,)
+    return all(k is not None and k._supports_attention_backend and k._supports_sdpa for k in kinds)
 
 
 def key_mask(encoder: PreTrainedModel, attention_mask: Tensor) -> Tensor | None:

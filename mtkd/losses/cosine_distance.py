@@ -1,4 +1,4 @@
-"""Angle between a student's and a teacher's hidden states."""
+"""How far the directions are apart of a student's and a teacher's hidden states."""
 
 from __future__ import annotations
 

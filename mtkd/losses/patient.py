@@ -16,8 +16,9 @@ def patient(student: Tensor, teacher: Tensor) -> Tensor:
         (batch, width).
     Returns: (batch,), at most 4 / width.
     Raises: ShapeError: when the shapes differ.
-    Source: Sun et al. 2019 (Patient KD, arXiv 1908.09355), equation 7; the mean over dimensions is
-        that of the authors' code, to which their weights (10 to 1000) belong.
+    Source: Sun et al. 2019 (Patient KD, arXiv 1908.09355), equation 7, which sums over layers. The
+        mean over dimensions is that of the authors' code, which takes the mean over layers too: of
+        n layers, a weight of theirs (10 to 1000) is n times one of a sum.
     """
     expect_states("student", student)
     expect_states("teacher", teacher, like=student)

@@ -47,7 +47,7 @@ def _log_relations(vectors: Tensor, real: Tensor, heads: int) -> Tensor:
     batch, tokens, width = vectors.shape
     if width % heads:
         raise ShapeError(f"relation_heads: {heads} does not divide a width of {width}")
-    cut = vectors.view(batch, tokens, heads, width // heads).transpose(1, 2)
-    scores = precise(cut @ cut.transpose(2, 3)) / math.sqrt(width // heads)
+    cut = precise(vectors).view(batch, tokens, heads, width // heads).transpose(1, 2)
+    scores = cut @ cut.transpose(2, 3) / math.sqrt(width // heads)
     lowest = scores.new_full((), -1e30)  # not -inf: a row of padding alone would be NaN
     return F.log_softmax(scores.where(real[:, None, None, :], lowest), dim=3)

@@ -35,6 +35,13 @@ class SmallerEncoder(Settings):
     start: Literal["teacher", "random"] = "teacher"
     dropout: Dropout | None = None  # None: the teacher's
 
+    @model_validator(mode="after")
+    def _keep_goes_with_a_number(self) -> SmallerEncoder:
+        if isinstance(self.layers, tuple) and self.keep != "spread":
+            raise ValueError(f"keep: {self.keep} says which layers where layers is a number, and "
+                             "it is a list of them; leave it out")  # fmt: skip
+        return self
+
     @field_validator("layers")
     @classmethod
     def _layers_ascend(cls, layers: int | tuple[int, ...]) -> int | tuple[int, ...]:
@@ -95,6 +102,8 @@ class CorpusSettings(Settings):
                 f"min_tokens: {self.min_tokens}, but of max_length={self.max_length} "
                 f"two are specials, so no row has more than {self.max_length - 2}"
             )
+        if twice := sorted({path for path in self.files if self.files.count(path) > 1}):
+            raise ValueError(f"files: {', '.join(twice)} stands twice")
         if self.data.max_rows != MaxRows():
             raise ValueError("data.max_rows: all train rows of tasks are read; leave it out")
         if "max_length" in self.data.model_fields_set:
@@ -106,7 +115,7 @@ class MaskingSettings(Settings):
     """Which tokens are masked: `share` of a batch's, by their count to the power -`smoothing`."""
 
     share: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    smoothing: Annotated[float, Field(ge=0)] = 0.7
+    smoothing: Annotated[float, Field(ge=0, le=5)] = 0.7  # more leaves frequent words no weight
 
 
 class CompressRecipe(Settings):
@@ -135,6 +144,11 @@ class CompressRecipe(Settings):
 
     @model_validator(mode="after")
     def _training_of_one_corpus(self) -> CompressRecipe:
+        if self.warmup_training.model_fields_set and self.warmup_mlm is None:
+            raise ValueError("warmup_training: is of the teacher's head, which only warmup_mlm "
+                             "trains; leave it out")  # fmt: skip
+        if "epochs" in self.warmup_training.model_fields_set:
+            raise ValueError("warmup_training.epochs: is warmup_mlm; leave it out")
         defaults = TrainingSettings()
         warmup = with_overrides(self.training, self.warmup_training)
         for part, settings in (("training", self.training), ("warmup_training", warmup)):

@@ -27,10 +27,6 @@ class SoftMlm(WeightedLoss):
     restrict_to_masked: bool = False  # else at every real token, as DistilBERT was trained
 
 
-class LayerLoss(WeightedLoss):
-    """A loss between layers: student layer m of M goes with teacher layer m L / M of L."""
-
-
 class Patient(WeightedLoss):
     """Patient KD on all layers but the student's last: every few of the teacher's, or its last."""
 
@@ -50,9 +46,9 @@ class EncoderLosses(Settings):
     soft_mlm: SoftMlm | None = None
     mlm: WeightedLoss | None = None
     cosine: WeightedLoss | None = None
-    hidden_mse: LayerLoss | None = None
+    hidden_mse: WeightedLoss | None = None
     embedding_mse: WeightedLoss | None = None
-    attention_mse: LayerLoss | None = None
+    attention_mse: WeightedLoss | None = None
     pkd: Patient | None = None
     minilm: MiniLm | None = None
 

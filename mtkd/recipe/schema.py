@@ -15,6 +15,7 @@ from mtkd.recipe.fields import Count, Dropout, Name, Positive, Settings, Share
 from mtkd.recipe.names import Line, Place, folder_key, twins
 from mtkd.recipe.training import TrainingOverrides, TrainingSettings, with_overrides
 
+_OF_SCORES = {"keep", "early_stopping", "keep_best_per_task"}
 COMPRESSED = "compressed"  # stands for the encoder that `student.init` will make
 
 
@@ -165,6 +166,10 @@ class Student(EncoderSettings):
         if self.intermediate is not None and not weighted:
             raise ValueError("intermediate is a training on losses alone: give losses, or leave "
                              "it out")  # fmt: skip
+        chosen = self.intermediate.model_fields_set if self.intermediate is not None else set()
+        if unused := sorted(chosen & _OF_SCORES):
+            raise ValueError(f"intermediate.{unused[0]}: dev scores say nothing of heads that do "
+                             "not learn, and the last weights are kept; leave it out")  # fmt: skip
         if words := sorted(set(weighted) & OF_MASKED_WORDS):
             raise ValueError(f"losses: {', '.join(words)}: no word is masked in the rows of a "
                              "task; leave it out, or train on it by a compress recipe"
@@ -215,10 +220,14 @@ class GlueRecipe(Settings):
         if teachers is None and soft.folds is not None:
             raise ValueError("soft_labels.folds: without teachers there is nothing to hold out "
                              "rows from; add teachers, or leave folds out")  # fmt: skip
-        unpadded = with_overrides(self.training, self.student.training).unpad
-        if self.student.losses is not None and unpadded:
-            raise ValueError("training.unpad: student.losses read padded batches; leave out one of "
-                             "the two")  # fmt: skip
+        parts = {"student.training": self.student.training}
+        if self.student.intermediate is not None:
+            parts["student.intermediate"] = self.student.intermediate
+        for key, part in parts.items():
+            if self.student.losses is not None and with_overrides(self.training, part).unpad:
+                key = "training" if part.unpad is None else key
+                raise ValueError(f"{key}.unpad: student.losses read padded batches; leave out one "
+                                 "of the two")  # fmt: skip
         if teachers is None and self.student.losses is not None:
             raise ValueError("student.losses: are between encoders, and without teachers there is "
                              "none to learn from; add teachers, or leave losses out"

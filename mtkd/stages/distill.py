@@ -26,8 +26,9 @@ def units(run: Run) -> list[Unit]:
     """Return the student and, where asked for, the baseline and each one's fine-tuned copies.
 
     Baseline and student start from the same weights (but for `student.intermediate`), see the same
-    batches in the same order and drop the same units: only the labels differ. (Rows without gold
-    labels, where `soft_labels.unlabelled` is set, only the student sees.)
+    batches in the same order and drop the same units: only the labels differ, and that live
+    teachers are for the student alone. (Rows without gold labels, where `soft_labels.unlabelled` is
+    set, only the student sees.)
     """
     recipe, student = run.recipe, run.recipe.student
     soft = run.soft_tasks

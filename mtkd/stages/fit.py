@@ -20,7 +20,15 @@ from mtkd.recipe import (
 )
 from mtkd.stages.places import prepared_place, soft_labels_place, teacher_place
 from mtkd.stages.prepare import count_rows, unlabelled_splits
-from mtkd.stages.unit import Run, Unit, encoder_settings, flat, flat_mapping, training_settings
+from mtkd.stages.unit import (
+    Run,
+    Unit,
+    encoder_settings,
+    flat,
+    flat_mapping,
+    losses_settings,
+    training_settings,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +86,7 @@ def fit_unit(run: Run, fit: Fit) -> Unit:
     if fit.unlabelled and run.recipe.soft_labels.unlabelled is not None:
         settings |= flat("soft_labels.unlabelled", run.recipe.soft_labels.unlabelled, {"files"})
     if fit.losses is not None:
-        settings |= flat("student.losses", fit.losses)
+        settings |= losses_settings("student.losses", fit.losses)
         settings["live teachers"] = {task: c.name for task, c in sorted(fit.live.items())}
         settings["losses alone"] = fit.losses_alone
     encoder = fit.encoder.encoder

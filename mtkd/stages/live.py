@@ -7,10 +7,11 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
-from mtkd.distillation import Shape, shape_of
+from mtkd.distillation import Shape, said_of, shape_of
 from mtkd.distillation.pair import Pair, make_pair
-from mtkd.encoders import encoder_folder, load_tokenizer
+from mtkd.encoders import encoder_folder, load_config, load_tokenizer
 from mtkd.errors import RecipeError
+from mtkd.layers import shows_attention
 from mtkd.model import MultiTaskModel
 from mtkd.recipe import EncoderLosses, EncoderSettings
 from mtkd.stages.fit import Fit
@@ -50,10 +51,18 @@ def check_live(
                           "words under the same numbers, so their states are of other tokens; take "
                           "encoders of one vocabulary, or leave the losses out")  # fmt: skip
     try:
-        return make_pair(losses, own, other)
+        pair = make_pair(losses, own, other)
     except RecipeError as error:
         lines = [f"student.{line}" for line in str(error).splitlines()]
         raise RecipeError("\n".join(lines)) from error
+    if pair.student.attention or pair.teacher.attention:
+        for one in (student, teacher):
+            if not shows_attention(kind := load_config(one.encoder)):
+                names = [t.name for t in pair.terms if t.student.attention]
+                raise RecipeError(f"student.losses: {', '.join(names)}: {one.encoder} is a "
+                                  f"{kind.model_type}, which does not show its queries and keys; "
+                                  "leave out losses on attention")  # fmt: skip
+    return pair
 
 
 def with_live_teachers(
@@ -87,7 +96,7 @@ def with_live_teachers(
         weights = own.num_parameters() / 1e6
     log.info("%s: %s have a live teacher of %.1fM weights each, which is run forward on every "
              "batch of theirs, for %s", fit.place, ", ".join(teachers), weights,
-             ", ".join(term.name for term in pair.terms))  # fmt: skip
+             ", ".join(map(said_of, pair.terms)))  # fmt: skip
     if run.recipe.soft_labels.folds is not None:
         log.warning("%s: soft labels are out of fold, and live teachers have seen these rows: "
                     "soft_labels.folds does not hold for student.losses", fit.place)  # fmt: skip

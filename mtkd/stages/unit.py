@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from mtkd.encoders import encoder_sha256
-from mtkd.recipe import EncoderSettings, GlueRecipe, TrainingSettings
+from mtkd.recipe import EncoderLosses, EncoderSettings, GlueRecipe, TrainingSettings
 from mtkd.task import Task
 
 # settings that change what is seen, when it is saved or in what memory it is run, and no result
@@ -86,6 +86,14 @@ def flat_mapping(prefix: str, content: Mapping[str, Any], leave_out: set[str]) -
             found |= flat_mapping(f"{prefix}.{key}", value, set())
         else:
             found[f"{prefix}.{key}"] = value
+    return found
+
+
+def losses_settings(prefix: str, losses: EncoderLosses) -> dict[str, Any]:
+    """Return those of the losses between encoders that count."""
+    found: dict[str, Any] = {}
+    for name, settings in losses.weighted().items():
+        found |= flat(f"{prefix}.{name}", settings)
     return found
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from mtkd.distillation import Needs, States, StateTerm
+from mtkd.distillation.encoder import projected_by, projection
 from mtkd.distillation.states import encode
 from mtkd.errors import EncoderError
 from mtkd.examples.prepared import PreparedSplit
@@ -51,10 +52,7 @@ class StudentOfEncoders(nn.Module):
         self._tasks, self._alone = frozenset(tasks), alone
         self.model = model
         self.needs = needs
-        self.heads = nn.ModuleDict()
-        if projected is not None:
-            width = int(model.encoder.config.hidden_size)
-            self.heads["projection"] = nn.Linear(width, projected, bias=False)
+        self.heads = projection(int(model.encoder.config.hidden_size), projected)
 
     @property
     def encoder(self) -> PreTrainedModel:
@@ -77,11 +75,7 @@ class StudentOfEncoders(nn.Module):
         logits, states = self.model.with_states(task, self.needs, **inputs)
         if self._alone:
             logits = logits.detach()
-        if "projection" not in self.heads:
-            return logits, states
-        project = self.heads["projection"]
-        hidden = {number: project(own) for number, own in states.hidden.items()}
-        return logits, dataclasses.replace(states, hidden=hidden)
+        return logits, projected_by(self.heads, states)
 
     @contextmanager
     def without_padding(self) -> Iterator[None]:

@@ -63,8 +63,9 @@ def check_heads(
     for name in still:
         log.warning(
             "%s: the head of %s is as it was at the start, after %d updates with "
-            "training.learning_rate=%g: it learns nothing. Are its labels all alike, or the rate "
-            "too small to change a float32? `mtkd inspect` shows its soft labels",
+            "training.learning_rate=%g: it learns nothing. Is the rate too small to change a "
+            "float32, or is there nothing to learn: labels all alike (`mtkd inspect` shows soft "
+            "ones), no word masked?",
             title, name, updates[name], settings.learning_rate,
         )  # fmt: skip
     if still and still == watched:

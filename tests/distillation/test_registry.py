@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from mtkd.distillation import LOSSES, Needs, Shape, States, Term, WordTerm, build_terms
-from mtkd.distillation.registry import evenly
+from mtkd.distillation.registry import evenly, said_of
 from mtkd.errors import RecipeError
 from mtkd.layers import Heads
+from mtkd.losses import relations
 from mtkd.recipe import EncoderLosses
 from mtkd.training.corpus import MaskedBatch
 
@@ -58,6 +59,7 @@ OTHER_LOGITS = torch.tensor([[1, 0, -1], [2, 1, 0], [0.5, -0.5, 0]], dtype=torch
     [
         ("soft_mlm", {"temperature": 2.0}, "token", 0.237418),
         ("soft_mlm", {"temperature": 2.0, "restrict_to_masked": True}, "masked", 0.313684),
+        ("soft_mlm", {"temperature": 1.0, "restrict_to_masked": True}, "masked", 0.266217),
         ("mlm", {}, "masked", 1.098612),
         ("cosine", {}, "token", 0.346667),
     ],
@@ -181,3 +183,58 @@ def test_all_faults_are_named_at_once() -> None:
     losses = EncoderLosses.model_validate({"cosine": {"weight": 1.0}, "pkd": {"weight": 1.0}})
     with pytest.raises(RecipeError, match=r"2 fault\(s\)\nlosses.cosine.*\nlosses.pkd"):
         build_terms(losses, Shape(3, 4, 4, 3), TEACHER)
+
+
+def drawn(seed: int, *shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_states_of_all_layers_are_compared_and_summed_up() -> None:
+    own = States(None, {n: drawn(n, 1, 4, 8) for n in (1, 2, 3)}, {})
+    other = States(None, {n: drawn(10 + n, 1, 4, 8) for n in (2, 4, 6)}, {})
+    found = term("hidden_mse").values(own, other, batch())
+    by_hand = sum((own.hidden[m] - other.hidden[2 * m]).square().mean(2) for m in (1, 2, 3))
+    torch.testing.assert_close(found, by_hand[0, [1, 0, 2]])
+
+
+def test_scores_of_all_layers_are_compared_and_summed_up() -> None:
+    def attention(*layers: int) -> dict[int, Heads]:
+        return {n: Heads(drawn(n, 1, 4, 4, 2), drawn(20 + n, 1, 4, 4, 2), None) for n in layers}
+
+    own, other = States(None, {}, attention(1, 2, 3)), States(None, {}, attention(2, 4, 6))
+    found = term("attention_mse").values(own, other, batch())
+    scores = [(own.scores(m) - other.scores(2 * m))[0, :, :3, :3] for m in (1, 2, 3)]
+    by_hand = sum(difference.square().mean() for difference in scores)
+    torch.testing.assert_close(found, by_hand[None])
+    query, key = own.attention[1].query, own.attention[1].key
+    torch.testing.assert_close(own.scores(1), torch.einsum("bhqd,bhkd->bhqk", query, key) / 2**0.5)
+
+
+def test_minilm_compares_queries_keys_and_values_each_with_its_like() -> None:
+    def heads(first: int) -> Heads:
+        return Heads(*(drawn(first + n, 1, 4, 4, 2) for n in range(3)))
+
+    one, two = heads(0), heads(10)
+    shown = (States(None, {}, {3: one}), States(None, {}, {6: two}))
+    found = term("minilm", relation_heads=2).values(*shown, batch())
+    mask = torch.tensor([[1, 1, 1, 0]])
+    by_hand = sum(
+        relations(*(getattr(each, kind).transpose(1, 2).flatten(2) for each in (one, two)), mask, 2)
+        for kind in ("query", "key", "value")
+    )
+    torch.testing.assert_close(found, by_hand[0, :3])
+
+
+def test_bf16_scores_are_summed_up_in_float32() -> None:
+    """A product of 64 numbers in bf16 would have two digits."""
+    query, key = (drawn(n, 1, 1, 2, 64).bfloat16() for n in (1, 2))
+    found = States(None, {}, {1: Heads(query, key, None)}).scores(1)
+    exact = query.double() @ key.double().transpose(2, 3) / 8
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found.double(), exact, atol=1e-5, rtol=0)
+
+
+def test_a_log_says_which_layers_are_compared() -> None:
+    said = [said_of(found) for found in (term("pkd"), term("hidden_mse"), term("mlm"))]
+    assert said == ["pkd (layer 1 with 2, 2 with 4)",
+                    "hidden_mse (layer 1 with 2, 2 with 4, 3 with 6)", "mlm"]  # fmt: skip

@@ -8,14 +8,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from safetensors.torch import load_file
+from transformers import DebertaV2Config, DebertaV2Model
 
+from mtkd.encoders import load_tokenizer
 from mtkd.errors import RecipeError
 from mtkd.examples.prepared import PreparedSplit
 from mtkd.model import MultiTaskModel, build_model
 from mtkd.pipeline import open_run, statuses
-from mtkd.recipe import derive_seed, load_recipe
+from mtkd.recipe import EncoderLosses, EncoderSettings, derive_seed, load_recipe
 from mtkd.stages import distill
+from mtkd.stages.live import check_live
+from mtkd.stages.selection import kept_candidates
 from tests.carry_out import carried_out
 from tests.rows import RTE, make_examples, prepare
 
@@ -105,15 +110,35 @@ def test_trackers_are_told_of_each_term(tiny_recipe: Path, tmp_path: Path) -> No
 def test_a_student_that_is_its_teacher_has_no_loss_to_begin_with(
     tiny_recipe: Path, tmp_path: Path
 ) -> None:
-    """The first update's terms are those of the teacher's own change in training, and no more."""
+    """Its teacher has not moved from where the student begins."""
     run = carried_out(
-        tiny_recipe, tmp_path / "run", *ONE,
+        tiny_recipe, tmp_path / "run", *ONE, "tasks=[rte]",
         "student.losses={embedding_mse: {weight: 1.0}, minilm: {weight: 1.0, relation_heads: 4}}",
-        "teachers.training.learning_rate=1.0e-30", "student.dropout=0.0", "training.log_every=1",
-        last="distill",
+        "teachers.training.learning_rate=1.0e-30", "student.dropout=0.0", last="distill",
     )  # fmt: skip
-    first = next(line for line in log_of(run.folder / "student") if line["task"] == "rte")
-    assert first["embedding_mse"] == pytest.approx(0.0, abs=1e-6) or first["step"] > 1
+    first, *later = log_of(run.folder / "student")
+    assert first["step"] == 1
+    for name in ("embedding_mse", "minilm"):
+        assert first[name] == pytest.approx(0.0, abs=5e-7)
+        assert later[-1][name] > 2e-6  # as labels pull it away
+
+
+def test_the_live_teacher_is_the_first_that_is_kept_and_the_student_is_made_from_it(
+    tiny_recipe: Path, tmp_path: Path
+) -> None:
+    recipe = load_recipe(str(tiny_recipe), [*ONE, HIDDEN, "student.intermediate.epochs=1",
+                                            "training.early_stopping=1"])  # fmt: skip
+    run = open_run(recipe, tmp_path / "run")
+    first = kept_candidates(run)[0].name
+    assert len(kept_candidates(run)) > 1
+    before, after = (unit for unit in distill.units(run) if "student" in unit.place)
+    assert before.settings["live teachers"] == {"rte": first}
+    assert f"teachers/{first}/rte" in before.needs
+    assert after.needs.count("student_intermediate") == 1
+    # heads that nobody trains have no best epoch
+    assert before.settings["training.keep"] == "last"
+    assert before.settings["training.early_stopping"] is None
+    assert after.settings["training.early_stopping"] == 1
 
 
 def test_a_loss_that_changes_makes_the_student_stale_and_no_teacher(
@@ -135,7 +160,11 @@ def test_a_loss_that_changes_makes_the_student_stale_and_no_teacher(
          "student.losses.*relation_heads: 5 does not divide"),
         ("student.intermediate.epochs=1", "intermediate is a training on losses alone"),
         ("student={encoder: x, losses: {pkd: {weight: 1.0}}, training: {unpad: true}}",
-         "training.unpad: student.losses read padded batches"),
+         "student.training.unpad: student.losses read padded batches"),
+        ("student={encoder: x, losses: {pkd: {weight: 1.0}}, intermediate: {unpad: true}}",
+         "student.intermediate.unpad: student.losses read padded batches"),
+        ("student={encoder: x, losses: {pkd: {weight: 1.0}}, intermediate: {keep: best}}",
+         "intermediate.keep: dev scores say nothing of heads that do not learn"),
     ],
 )  # fmt: skip
 def test_losses_that_cannot_be_had_are_refused_at_the_start(
@@ -174,6 +203,23 @@ def test_a_teacher_of_another_vocabulary_is_refused(tiny_recipe: Path, tmp_path:
         carried_out(tiny_recipe, tmp_path / "run", *same_words, HIDDEN, last="prepare")
 
 
+@pytest.mark.parametrize("loss", ["{attention_mse: {weight: 1.0}}",
+                                  "{minilm: {weight: 1.0, relation_heads: 2}}"])  # fmt: skip
+def test_losses_on_attention_of_an_encoder_that_hides_it_are_refused(
+    loss: str, tiny_encoder: str, tmp_path: Path
+) -> None:
+    config = DebertaV2Config(vocab_size=99, hidden_size=16, num_hidden_layers=2,
+                             num_attention_heads=2, intermediate_size=32)  # fmt: skip
+    folder = tmp_path / "deberta"
+    DebertaV2Model(config).save_pretrained(folder)
+    load_tokenizer(tiny_encoder).save_pretrained(folder)
+    settings, losses = EncoderSettings(encoder=str(folder)), OmegaConf.create(loss)
+    asked = EncoderLosses.model_validate(OmegaConf.to_container(losses))
+    with pytest.raises(RecipeError, match=r"student\.losses: .*: .*deberta is a deberta-v2, whi"):
+        check_live(asked, settings, settings)
+    check_live(EncoderLosses.model_validate({"cosine": {"weight": 1.0}}), settings, settings)
+
+
 def test_losses_without_teachers_are_refused(tiny_recipe: Path) -> None:
     with pytest.raises(RecipeError, match=r"student.losses: .*teachers"):
         load_recipe(str(tiny_recipe), ["teachers=null", HIDDEN])
@@ -182,7 +228,7 @@ def test_losses_without_teachers_are_refused(tiny_recipe: Path) -> None:
 def test_labels_and_losses_together_have_the_gradient_of_their_sum(
     tiny_recipe: Path, tmp_path: Path
 ) -> None:
-    """A weight of 0 for the losses leaves the student as it would be without them."""
+    """A weight next to 0 for the losses leaves the student as it would be without them."""
     plain = carried_out(tiny_recipe, tmp_path / "plain", *ONE, last="distill")
     tiny = carried_out(
         tiny_recipe, tmp_path / "tiny", *ONE, "student.losses={pkd: {weight: 1.0e-30}}",

@@ -20,6 +20,7 @@ from mtkd.distillation.pair import make_pair
 from mtkd.errors import Interrupted
 from mtkd.examples.prepared import PreparedSplit
 from mtkd.recipe import EncoderLosses, TrainingSettings
+from mtkd.stages.compress.held_out import score_held_out
 from mtkd.training import Evaluation, train
 from mtkd.training.corpus import TrainingCorpus
 from mtkd.training.encoder_goal import EncoderGoal
@@ -219,3 +220,19 @@ def _updates(path: Path) -> Iterator[dict[str, Any]]:
         line = json.loads(text)
         if "dev" not in line:
             yield line
+
+
+def test_a_projection_is_learnt(corpus: TrainingCorpus, tmp_path: Path) -> None:
+    goal, student = goal_for(NARROW, student_width=8)
+    before, own = student(), student()
+    fit(goal, own, corpus, tmp_path)
+    one, other = (each.heads["projection"].weight for each in (before, own))
+    assert not torch.equal(one, other)
+
+
+def test_held_out_rows_are_scored_without_dropout(corpus: TrainingCorpus) -> None:
+    goal, student = goal_for(EVERY)
+    accelerator = start_accelerator("fp32")
+    noisy, quiet = student(dropout=0.5).train(), student(dropout=0.0)
+    one, other = (score_held_out(own, goal, corpus, accelerator) for own in (noisy, quiet))
+    assert one == pytest.approx(other, rel=1e-6)

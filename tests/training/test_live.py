@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 import torch
 
 from mtkd.devices import start_accelerator
-from mtkd.distillation import Shape
+from mtkd.distillation import shape_of
 from mtkd.distillation.pair import make_pair
+from mtkd.encoders import load_tokenizer
 from mtkd.examples.prepared import PreparedSplit
 from mtkd.model import build_model
 from mtkd.recipe import EncoderLosses, EncoderSettings
@@ -40,17 +42,17 @@ def rows(tiny_encoder: str, tmp_path: Path) -> PreparedSplit:
 @pytest.fixture
 def goal(rows: PreparedSplit, tiny_encoder: str) -> tuple[StudentOfEncoders, LiveObjective]:
     """A student and a teacher that differ, with every loss on states between them."""
-    settings = EncoderSettings(encoder=tiny_encoder, dropout=0.0)
-    student, teacher = (build_model(settings, {"rte": RTE}, {}, seed) for seed in (1, 2))
+    student, teacher = (
+        build_model(EncoderSettings(encoder=tiny_encoder, dropout=dropout), {"rte": RTE}, {}, seed)
+        for seed, dropout in ((1, 0.0), (2, 0.5))
+    )
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(3)
         for weight in teacher.encoder.parameters():
             weight += 0.05 * torch.randn(weight.shape)
-    config = student.encoder.config
-    shape = Shape(config.num_hidden_layers, config.hidden_size, config.num_attention_heads,
-                  config.vocab_size)  # fmt: skip
+    shape = shape_of(student.encoder.config.to_dict())
     pair = make_pair(EncoderLosses.model_validate(EVERY), shape, shape)
-    live = LiveTeacher(teacher.encoder.eval(), rows, pair.teacher, pair.state_terms)
+    live = LiveTeacher(teacher.encoder.train(), rows, pair.teacher, pair.state_terms)
     own = StudentOfEncoders(student, ["rte"], pair.student, pair.projected, alone=True)
     return own.eval(), LiveObjective(None, {"rte": live})
 
@@ -118,3 +120,27 @@ def test_no_gradient_reaches_a_live_teacher(goal, rows) -> None:
     assert all(weight.grad is None for weight in teacher.encoder.parameters())
     moved = [name for name, weight in student.encoder.named_parameters() if weight.grad is not None]
     assert any("layer.0.attention" in name for name in moved)
+
+
+def test_a_narrower_students_states_are_projected(
+    rows: PreparedSplit, tiny_encoder: str, tmp_path: Path
+) -> None:
+    wide = build_model(EncoderSettings(encoder=tiny_encoder), {"rte": RTE}, {}, 1).encoder
+    config = copy.deepcopy(wide.config)
+    config.hidden_size, config.intermediate_size = 16, 32
+    type(wide)(config).save_pretrained(tmp_path / "narrow")
+    load_tokenizer(tiny_encoder).save_pretrained(tmp_path / "narrow")
+    narrow = build_model(EncoderSettings(encoder=str(tmp_path / "narrow")), {"rte": RTE}, {}, 1)
+    pair = make_pair(EncoderLosses.model_validate({"embedding_mse": {"weight": 1.0}}),
+                     shape_of(config.to_dict()), shape_of(wide.config.to_dict()))  # fmt: skip
+    live = LiveTeacher(wide, rows, pair.teacher, pair.state_terms)
+    student = StudentOfEncoders(narrow, ["rte"], pair.student, pair.projected).eval()
+    found = losses((student, LiveObjective(None, {"rte": live})), rows, np.arange(ROWS))
+    batch = rows.batch(np.arange(ROWS))
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
+    with torch.no_grad():
+        own, other = (encoder.eval()(**inputs, output_hidden_states=True).hidden_states[0]
+                      for encoder in (narrow.encoder, wide))  # fmt: skip
+        matrix = student.heads["projection"].weight
+        apart = (own @ matrix.T - other)[batch["attention_mask"].bool()]
+    assert found["loss"] == pytest.approx(apart.square().mean().item(), rel=1e-4)

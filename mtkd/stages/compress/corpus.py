@@ -25,11 +25,14 @@ log = logging.getLogger(__name__)
 
 def units(run: CompressRun) -> list[Unit]:
     """Return the one unit of this stage."""
-    encoder = run.recipe.teacher.encoder
+    encoder, corpus = run.recipe.teacher.encoder, run.recipe.corpus
+    apart = {"files", "tasks", "data"}
+    if corpus.hub is None and all(path.endswith(".txt") for path in corpus.files):
+        apart.add("column")  # of what has columns
     settings: dict[str, Any] = {
         "seed": run.recipe.seed,  # it says which texts are held out
-        **flat("corpus", run.recipe.corpus, {"files", "tasks", "data"}),
-        "corpus.data.source": run.recipe.corpus.data.source,
+        **flat("corpus", corpus, apart),
+        "corpus.data.source": corpus.data.source,
         **{f"tokenizer file {name}": sha for name, sha in tokenizer_sha256(encoder).items()},
         **{f"encoder.{key}": value for key, value in length_settings(encoder).items()},
         **{name: f"{path.suffix} {remembered_sha256(path)}" for name, path in _files(run).items()},

@@ -18,7 +18,6 @@ def units(run: CompressRun) -> list[Unit]:
     own = recipe.warmup_mlm is not None
     settings: dict[str, Any] = {
         "seed": recipe.seed,
-        **flat("losses", recipe.losses),
         **flat("masking", recipe.masking),
         **({} if own else encoder_settings("teacher", recipe.teacher)),
     }

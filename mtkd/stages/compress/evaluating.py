@@ -24,11 +24,11 @@ from mtkd.training.encoder_goal import EncoderGoal
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-_OF_WORDS: dict[str, Any] = {
-    "mlm": {"weight": 1.0},
-    "soft_mlm": {"weight": 1.0, "temperature": 1.0, "restrict_to_masked": True},
+_MLM: dict[str, Any] = {"mlm": {"weight": 1.0}}
+_SOFT: dict[str, Any] = {
+    "soft_mlm": {"weight": 1.0, "temperature": 1.0, "restrict_to_masked": True}
 }
-_OF_STATES = {"cosine": {"weight": 1.0}}
+_COSINE: dict[str, Any] = {"cosine": {"weight": 1.0}}
 
 
 def evaluate_encoders(run: CompressRun, folder: Path) -> dict[str, Any]:
@@ -47,18 +47,20 @@ def evaluate_encoders(run: CompressRun, folder: Path) -> dict[str, Any]:
         model = load_model(run, place)
         shape = shape_of(model.config.to_dict())
         scores: dict[str, float] = {}
-        # a narrower student's states have no angle to the teacher's
-        wanted = (_OF_WORDS if has_words(recipe) else {}) | (
-            _OF_STATES if shape.width == theirs.width else {}
-        )
+        written = recipe.teacher.encoder if place is None else str(run.folder / place)
+        has_head = holds_head(written, model.config.model_type)
+        wanted = _MLM if has_head else {}
+        if has_head and has_words(recipe):
+            wanted = wanted | _SOFT
+        if shape.width == theirs.width:  # else there is no angle between their states
+            wanted = wanted | _COSINE
         own = DistilledEncoder(model, Needs())
         if wanted:
             pair = make_pair(EncoderLosses.model_validate(wanted), shape, theirs)
             own.needs, teacher.needs = pair.student, pair.teacher
             goal = EncoderGoal(pair.terms, pair.student, teacher, masking, seed)
             scores = score_held_out(own.to(accelerator.device), goal, corpus, accelerator)
-        written = run.recipe.teacher.encoder if place is None else str(run.folder / place)
-        counted = model if holds_head(written, model.config.model_type) else own.encoder
+        counted = model if has_head else own.encoder
         found[name] = {"parameters": counted.num_parameters(), **_shown(scores)}
         encoders[name] = own.encoder
     content = {"rows": len(corpus.rows), "models": found}
@@ -75,6 +77,7 @@ def _shown(scores: dict[str, float]) -> dict[str, float]:
     found = {}
     if "mlm" in scores:
         found["perplexity"] = round(math.exp(min(scores["mlm"], 700.0)), 6)
+    if "soft_mlm" in scores:
         found["divergence"] = round(scores["soft_mlm"], 6)
     if "cosine" in scores:
         found["cosine"] = round(1 - scores["cosine"], 6)

@@ -13,7 +13,13 @@ from mtkd.encoders import weights_size
 from mtkd.recipe import EncoderLosses, TrainingSettings
 from mtkd.stages.compress.corpus import INFO
 from mtkd.stages.compress.run import CORPUS, TEACHER, CompressRun, reads_teacher
-from mtkd.stages.unit import Unit, encoder_settings, flat, training_settings
+from mtkd.stages.unit import (
+    Unit,
+    encoder_settings,
+    flat,
+    losses_settings,
+    training_settings,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +48,7 @@ def corpus_fit_unit(run: CompressRun, fit: CorpusFit) -> Unit:
     settings: dict[str, Any] = {
         "seed": recipe.seed,
         "seed names": list(fit.seed_names),
-        **flat("losses", fit.losses),
+        **losses_settings("losses", fit.losses),
         **flat("masking", recipe.masking),
         **training_settings(fit.training, ()),
     }

@@ -12,11 +12,12 @@ import torch
 
 from mtkd.artifacts import file_sha256
 from mtkd.devices import start_accelerator
-from mtkd.distillation import DistilledEncoder, Needs, shape_of
+from mtkd.distillation import DistilledEncoder, Needs, said_of, shape_of
 from mtkd.distillation.pair import make_pair
 from mtkd.distillation.states import encoder_of
 from mtkd.encoders import load_tokenizer, save_model
 from mtkd.recipe import derive_seed
+from mtkd.recipe.encoder_losses import OF_MASKED_WORDS
 from mtkd.stages.compress.fit import CorpusFit
 from mtkd.stages.compress.held_out import score_held_out
 from mtkd.stages.compress.models import load_corpus, load_masking, load_model, load_teacher
@@ -42,8 +43,9 @@ def train_on_corpus(run: CompressRun, fit: CorpusFit, folder: Path) -> dict[str,
         teacher = load_teacher(run, Needs(), accelerator.device)
         pair = make_pair(fit.losses, shape, shape_of(teacher.model.config.to_dict()))
         teacher.needs = pair.teacher
-        log.info("%s: a live teacher of %.1fM weights reads every batch", fit.place,
-                 teacher.model.num_parameters() / 1e6)  # fmt: skip
+        log.info("%s: a live teacher of %.1fM weights reads every batch, for %s", fit.place,
+                 teacher.model.num_parameters() / 1e6, ", ".join(map(said_of, pair.terms))
+                 )  # fmt: skip
     else:
         pair = make_pair(fit.losses, shape, shape)
     student = DistilledEncoder(model, pair.student, pair.projected)
@@ -62,7 +64,9 @@ def train_on_corpus(run: CompressRun, fit: CorpusFit, folder: Path) -> dict[str,
     best = max(progress.history, key=lambda entry: entry["mean"])
     chosen = best if fit.training.keep == "best" else progress.history[-1]
     # a head that nobody has trained would pass for one that is
-    learnt = has_words(run.recipe) or "mlm" in fit.losses.weighted()
+    own = run.recipe.student
+    copied = has_words(run.recipe) and own.start == "teacher" and not own.official
+    learnt = copied or OF_MASKED_WORDS & set(fit.losses.weighted())
     saved = model if learnt else encoder_of(model)
     if accelerator.is_main_process:
         save_model(saved.cpu(), load_tokenizer(run.recipe.teacher.encoder), folder)

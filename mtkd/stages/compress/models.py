@@ -9,7 +9,6 @@ import numpy as np
 from mtkd.batching.masking import Masking, masking_weights
 from mtkd.distillation import DistilledEncoder, Needs
 from mtkd.encoders import check_weights, load_masked_lm, load_tokenizer
-from mtkd.errors import RecipeError
 from mtkd.examples.prepared import PreparedSplit
 from mtkd.recipe import EncoderSettings
 from mtkd.stages.compress.corpus import COUNTS
@@ -22,23 +21,11 @@ if TYPE_CHECKING:
 
 
 def load_model(run: CompressRun, place: str | None) -> PreTrainedModel:
-    """Return an encoder of the run with its masked-language head; None for the recipe's teacher.
-
-    Raises: RecipeError: a teacher without a head, whose words losses are to compare.
-    """
+    """Return an encoder of the run with its masked-language head; None for the recipe's teacher."""
     if place is not None:
         return load_masked_lm(EncoderSettings(encoder=str(run.folder / place)))[0]
-    settings = run.recipe.teacher
-    check_weights(settings.encoder)
-    model, has_head = load_masked_lm(settings)
-    reads_words = {"soft_mlm"} & set(run.recipe.losses.weighted())
-    if not has_head and reads_words and run.recipe.warmup_mlm is None:
-        raise RecipeError(
-            f"teacher.encoder: {settings.encoder} comes without a masked-language head, and "
-            "losses.soft_mlm compares what that says: set warmup_mlm to the epochs that a new one "
-            "is trained for first, or leave the loss out"
-        )
-    return model
+    check_weights(run.recipe.teacher.encoder)
+    return load_masked_lm(run.recipe.teacher)[0]
 
 
 def load_teacher(run: CompressRun, needs: Needs, device: torch.device) -> DistilledEncoder:

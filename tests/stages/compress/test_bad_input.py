@@ -90,6 +90,11 @@ CONFIGURATION = [
      "corpus.data: rte: nowhere/RTE/train.tsv: no such file"),
     (("teacher.encoder=./nowhere",), "./nowhere: no such directory"),
     (("teacher.dropout=2",), "teacher.dropout: expected less than 1"),
+    (("student.layers=[0]", "student.keep=last"), "student: keep: last says which layers where"),
+    (("corpus.files=[texts.txt,texts.txt]",), "corpus: files: texts.txt stands twice"),
+    (("masking.smoothing=2000",), "masking.smoothing: "),
+    (("warmup_training.learning_rate=0.1",), "warmup_training: is of the teacher's head, which on"),
+    (("warmup_mlm=1", "warmup_training.epochs=2"), "warmup_training.epochs: is warmup_mlm"),
 ]  # fmt: skip
 
 
@@ -113,6 +118,7 @@ TEXT = [
     ("texts.txt", b"cat\n" * 1000, "than corpus.min_tokens=5"),
     ("texts.txt", b"the cat sees a dog\n" * 9, "corpus.dev_share=0.3: "),
     ("texts.txt", b"words" * 2_000_000, "corpus.files: texts.txt:1: expected a text of at most"),
+    ("texts.txt", "\u732b".encode() * 3_333_333, "texts.txt:1: expected a text of at most"),
     ("texts.txt", b"\xff\xfecat", "corpus.files: texts.txt:1: expected UTF-8, found the byte"),
     ("t.jsonl", b'{"txt": "cat"}', "corpus.files: t.jsonl:1: expected a key 'text', found 'txt'"),
     ("t.parquet", b"cat", "corpus.files: t.parquet: cannot be read as Parquet"),

@@ -123,6 +123,15 @@ def test_a_head_that_is_trained_first_is_a_unit_that_the_student_needs(planned, 
     assert "training.epochs" not in found[TEACHER].settings
 
 
+def test_the_teachers_head_is_trained_as_warmup_training_says(planned, tiny_encoder):
+    found = planned({"layers": 1}, teacher=tiny_encoder, warmup_mlm=1,
+                    training={"learning_rate": 0.001, "batch_size": 8},
+                    warmup_training={"learning_rate": 0.25})  # fmt: skip
+    settings = found[TEACHER].settings
+    assert settings["training.learning_rate"] == 0.25
+    assert settings["training.batch_size"] == 8
+
+
 @pytest.mark.parametrize("warmup", [None, 1])
 def test_another_tokenizer_makes_another_student(planned, tiny_encoder, tiny_cased_encoder, warmup):
     one, other = (

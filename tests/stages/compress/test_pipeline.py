@@ -9,15 +9,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoModelForMaskedLM
 
 from mtkd.artifacts import read_manifest
 from mtkd.encoders import encoder_folder
 from mtkd.errors import RecipeError
 from mtkd.pipeline import open_run, statuses
-from mtkd.recipe import load_recipe
+from mtkd.recipe import derive_seed, load_recipe
+from mtkd.stages.compress.models import load_corpus, load_masking
 from tests.carry_out import carried_out
 
 SAME_FILES = ("corpus", "teacher", "student_init", "student")
@@ -61,6 +64,39 @@ def test_the_evaluation_holds_all_models_against_the_teacher(finished: Path) -> 
     assert models["student"]["parameters"] < models["teacher"]["parameters"]
     table = (finished / "evaluation" / "table.md").read_text("utf-8")
     assert f"{models['student']['cosine']:.3f}" in table
+
+
+def test_the_evaluation_is_what_transformers_own_models_say_of_the_same_masks(
+    finished: Path, half_recipe: Path
+) -> None:
+    """Perplexity and divergence at masked tokens, the latter at temperature 1; cosine at all."""
+    run = open_run(load_recipe(str(half_recipe)), finished)
+    corpus, masking = load_corpus(run, "dev"), load_masking(run)
+    teacher, student = (
+        AutoModelForMaskedLM.from_pretrained(finished / place).eval()
+        for place in ("teacher", "student")
+    )
+    order = np.argsort(-corpus.rows.lengths, kind="stable")
+    seed = derive_seed(run.recipe.seed, "evaluate")
+    costs, apart, angles = [], [], []
+    for number, start in enumerate(range(0, len(order), 32)):
+        tokens = corpus.rows.tokens(order[start : start + 32])
+        draw = np.random.default_rng(derive_seed(seed, "held out", number))
+        for before, row, chosen in zip(tokens, *masking.draw(tokens, draw), strict=True):
+            ids = torch.as_tensor(row, dtype=torch.long)[None]
+            with torch.no_grad():
+                theirs, own = (model(input_ids=ids, output_hidden_states=True)
+                               for model in (teacher, student))  # fmt: skip
+            angles.append(torch.cosine_similarity(own.hidden_states[-1][0],
+                                                  theirs.hidden_states[-1][0], dim=1))  # fmt: skip
+            p, q = (out.logits[0, chosen].log_softmax(1) for out in (theirs, own))
+            labels = torch.as_tensor(before[chosen], dtype=torch.long)
+            costs.append(-q[torch.arange(len(labels)), labels])
+            apart.append((p.exp() * (p - q)).sum(1))
+    found = metrics(finished)["student"]
+    assert found["perplexity"] == pytest.approx(torch.cat(costs).mean().exp().item(), rel=1e-4)
+    assert found["divergence"] == pytest.approx(torch.cat(apart).mean().item(), abs=1e-4)
+    assert found["cosine"] == pytest.approx(torch.cat(angles).mean().item(), abs=1e-5)
 
 
 def test_a_student_of_random_weights_learns_to_be_like_its_teacher(
@@ -152,14 +188,32 @@ def test_a_new_head_that_the_student_has_learnt_is_written(
     half_recipe: Path, tmp_path: Path
 ) -> None:
     run = carried_out(half_recipe, tmp_path / "run", "losses={mlm: {weight: 1.0}}",
-                      "warmup_mlm=null", last="distill-encoder")  # fmt: skip
+                      "warmup_mlm=null", last="evaluate")  # fmt: skip
     assert architecture(run.folder / "student") == "DistilBertForMaskedLM"
+    models = metrics(run.folder)
+    assert "perplexity" in models["student"]
+    assert "divergence" not in models["student"]  # from a teacher whose words are nobody's
+    assert "perplexity" not in models["teacher"]
+
+
+@pytest.mark.parametrize("start", ["student.start=random", "student.official=true"])
+def test_a_head_that_is_neither_copied_whole_nor_trained_is_not_written(
+    half_recipe: Path, tmp_path: Path, start: str
+) -> None:
+    run = carried_out(half_recipe, tmp_path / "run", "losses={cosine: {weight: 1.0}}", start,
+                      last="evaluate")  # fmt: skip
+    assert architecture(run.folder / "student") == "DistilBertModel"
+    models = metrics(run.folder)
+    assert set(models["student"]) == {"parameters", "cosine"}
+    assert "perplexity" in models["teacher"]
 
 
 @pytest.mark.parametrize(
     ("override", "stale"),
     [
         ("training.log_every=3", []),
+        ("losses.hidden_mse={weight: 0.0}", []),
+        ("corpus.column=sentence", []),
         ("losses.mlm.weight=3.0", ["student", "evaluation"]),
         ("student.layers=2", ["student_init", "student", "evaluation"]),
         ("warmup_mlm=2", ["teacher", "student_init", "student", "evaluation"]),
