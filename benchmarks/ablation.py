@@ -2,8 +2,8 @@
 
 Does distilling an encoder pay, and each of its losses? distilbert_tiny on real sentences, whole,
 with each loss left out once, from random weights, and its layers copied only; each encoder, and
-their teacher before and after its masked-language head was trained, is then trained on five tasks
-together and scored on dev, into benchmarks/results/ablation-<date>.jsonl.
+their teacher, is then trained on five tasks together and scored on dev, into
+benchmarks/results/ablation-<date>.jsonl.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from benchmarks.harness import Table
 from benchmarks.results import table_lines
 
 TASKS = ("rte", "mrpc", "stsb", "cola", "sst2")
-WHOLE, COPIED, TEACHER, WARMED = "all losses", "layers copied", "teacher", "teacher with head"
+WHOLE, COPIED, TEACHER = "all losses", "layers copied", "teacher"
 TEACHER_ENCODER = "bundled:all-MiniLM-L6-v2"
 # overrides of distilbert_tiny; None trains nothing
 ARMS: Mapping[str, tuple[str, ...] | None] = {
     TEACHER: None,
-    WARMED: None,  # its head was trained together with all else
     WHOLE: (),
     "without soft_mlm": ("losses.soft_mlm.weight=0.0",),
     "without mlm": ("losses.mlm.weight=0.0",),
@@ -102,7 +101,7 @@ def _encoder(arm: str, seed: int, overrides: list[str], runs: Path) -> tuple[str
     begin = load_recipe("distilbert_tiny", common)
     begun = pipeline.open_run(begin, runs / f"encoder-begun-{seed}")
     pipeline.carry_out(begun, begin, "init-student", cache=runs / "cache")
-    place = begun.folder / ("teacher" if arm == WARMED else "student_init")
+    place = begun.folder / "student_init"
     if (own := ARMS[arm]) is not None:
         teacher = (begun.folder / "teacher").absolute()
         recipe = load_recipe("distilbert_tiny", [

@@ -42,20 +42,39 @@ class DistilledEncoder(nn.Module):
         needs: what the losses read of it.
         projected: width of the teacher's states, to which hidden states are projected by a matrix
             that is learnt along and is no part of the model; None compares them as they are.
+        head_alone: whether only the masked-language head learns, on the states of the encoder as
+            it is, without dropout.
     """
 
-    def __init__(self, model: PreTrainedModel, needs: Needs, projected: int | None = None) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        needs: Needs,
+        projected: int | None = None,
+        *,
+        head_alone: bool = False,
+    ) -> None:
         super().__init__()
         use_fast_attention(encoder_of(model))
         use_fast_dropout(model)
         self.model = model
         self.needs = needs
         self.heads = projection(int(model.config.hidden_size), projected)
+        self._head_alone = head_alone
+        if head_alone:
+            self.encoder.requires_grad_(False)
 
     @property
     def encoder(self) -> PreTrainedModel:
         """Return the encoder without its masked-language head."""
         return encoder_of(self.model)
+
+    def train(self, mode: bool = True) -> DistilledEncoder:
+        """Set dropout on or off, but for an encoder that stays as it is."""
+        super().train(mode)
+        if self._head_alone:
+            self.encoder.eval()
+        return self
 
     @property
     def watched(self) -> Mapping[str, nn.Module]:

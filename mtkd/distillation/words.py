@@ -86,7 +86,7 @@ class _InChunks(torch.autograd.Function):
         learns = any(ctx.needs_input_grad)
         student = _Logits(WordHead(states, matrix, bias), made)
         teacher = None if scoring.teacher is None else _Logits(scoring.teacher, made)
-        gradient = _Gradient(student.head) if learns else None
+        gradient = _Gradient(student.head, ctx.needs_input_grad[1]) if learns else None
         with torch.autocast(states.device.type, enabled=False), _kept_by_itself():
             for chunk in _cut(len(student.head.states), made):
                 own, labels = student.of(chunk), scoring.labels[chunk]
@@ -114,7 +114,8 @@ class _InChunks(torch.autograd.Function):
         found: _Gradient = ctx.gradient
         bias = None if found.bias is None else found.bias * factor
         states = found.states[: ctx.count] * factor
-        return states, found.matrix * factor, bias, None
+        matrix = None if found.matrix is None else found.matrix * factor
+        return states, matrix, bias, None
 
 
 class _Logits:
@@ -141,18 +142,22 @@ class _Logits:
 
 
 class _Gradient:
-    """What is summed up, over chunks, of the gradient of a head's three tensors."""
+    """What is summed up, over chunks, of the gradient of a head's three tensors.
 
-    def __init__(self, head: WordHead) -> None:
+    of_matrix: whether the matrix learns.
+    """
+
+    def __init__(self, head: WordHead, of_matrix: bool) -> None:
         sums = torch.promote_types(head.matrix.dtype, torch.float32)
         self.states = torch.zeros_like(head.states)
-        self.matrix = torch.zeros_like(head.matrix, dtype=sums)
+        self.matrix = torch.zeros_like(head.matrix, dtype=sums) if of_matrix else None
         self.bias = None if head.bias is None else torch.zeros_like(head.bias, dtype=sums)
 
     def add(self, head: WordHead, chunk: slice, logits: Tensor) -> None:
         """Add what follows from the gradient of a chunk's logits."""
         torch.mm(logits, head.matrix, out=self.states[chunk])
-        self.matrix += logits.T @ head.states[chunk]
+        if self.matrix is not None:
+            self.matrix += logits.T @ head.states[chunk]
         if self.bias is not None:
             self.bias += logits.sum(0, dtype=self.bias.dtype)
 

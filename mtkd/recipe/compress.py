@@ -130,7 +130,7 @@ class CompressRecipe(Settings):
     corpus: CorpusSettings
     losses: EncoderLosses
     masking: MaskingSettings = MaskingSettings()
-    warmup_mlm: Count | None = None  # epochs of a teacher that comes without an MLM head
+    warmup_mlm: Count | None = None  # epochs of a new MLM head, of a teacher that has none
     warmup_training: TrainingOverrides = TrainingOverrides()
     training: TrainingSettings = TrainingSettings()
 

@@ -66,6 +66,17 @@ def test_losses_and_gradients_are_those_of_all_tokens_at_once() -> None:
 
 
 @pytest.mark.usefixtures("at_once")
+def test_a_matrix_that_does_not_learn_changes_no_other_gradient() -> None:
+    own, other = tensors(0), tensors(0)
+    scoring()(WordHead(*own)).total.backward()
+    frozen = [other[0], other[1].detach(), other[2]]
+    scoring()(WordHead(*frozen)).total.backward()
+    torch.testing.assert_close([t.grad for t in (own[0], own[2])],
+                               [t.grad for t in (other[0], other[2])])  # fmt: skip
+    assert frozen[1].grad is None
+
+
+@pytest.mark.usefixtures("at_once")
 def test_the_gradient_is_that_of_finite_differences() -> None:
     assert torch.autograd.gradcheck(lambda *own: scoring()(WordHead(*own)).total, tensors(0))
 

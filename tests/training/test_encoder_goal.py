@@ -236,3 +236,20 @@ def test_held_out_rows_are_scored_without_dropout(corpus: TrainingCorpus) -> Non
     noisy, quiet = student(dropout=0.5).train(), student(dropout=0.0)
     one, other = (score_held_out(own, goal, corpus, accelerator) for own in (noisy, quiet))
     assert one == pytest.approx(other, rel=1e-6)
+
+
+def test_where_the_head_alone_learns_the_encoder_is_as_it_was_and_has_no_dropout(
+    corpus: TrainingCorpus, tmp_path: Path
+) -> None:
+    goal, _ = goal_for(EncoderLosses.model_validate({"mlm": {"weight": 1.0}}))
+    goal = dataclasses.replace(goal, teacher=None)
+    before = model(2, 2)
+    own = DistilledEncoder(model(2, 2), goal.needs, head_alone=True)
+    fit(goal, own, corpus, tmp_path)
+    changed = {name for name, weight in own.model.named_parameters()
+               if not torch.equal(weight, dict(before.named_parameters())[name])}  # fmt: skip
+    assert {name.split(".")[0] for name in changed} == {"cls"}
+    assert "cls.predictions.transform.dense.weight" in changed
+    own.train()
+    assert not own.encoder.training
+    assert own.model.cls.training

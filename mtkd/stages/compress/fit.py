@@ -28,7 +28,7 @@ class CorpusFit:
 
     place: where it goes in the run directory. start: place of the encoder to go on from; None for
     the recipe's teacher. seed_names: what beside the recipe's seed sets random numbers apart.
-    epochs_key: of the recipe, that says how long.
+    epochs_key: of the recipe, that says how long. head_alone: whether the encoder stays as it is.
     """
 
     stage: str
@@ -38,6 +38,7 @@ class CorpusFit:
     training: TrainingSettings
     seed_names: tuple[str, ...]
     epochs_key: str = "training.epochs"
+    head_alone: bool = False
 
 
 def corpus_fit_unit(run: CompressRun, fit: CorpusFit) -> Unit:
@@ -53,6 +54,8 @@ def corpus_fit_unit(run: CompressRun, fit: CorpusFit) -> Unit:
         **training_settings(fit.training, ()),
     }
     settings[fit.epochs_key] = settings.pop("training.epochs")
+    if fit.head_alone:
+        settings["head alone"] = True
     if fit.start is None or (reads_teacher(fit.losses) and not own_teacher):
         settings |= encoder_settings("teacher", recipe.teacher)
     elif reads_teacher(fit.losses):

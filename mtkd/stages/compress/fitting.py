@@ -48,7 +48,7 @@ def train_on_corpus(run: CompressRun, fit: CorpusFit, folder: Path) -> dict[str,
                  )  # fmt: skip
     else:
         pair = make_pair(fit.losses, shape, shape)
-    student = DistilledEncoder(model, pair.student, pair.projected)
+    student = DistilledEncoder(model, pair.student, pair.projected, head_alone=fit.head_alone)
     goal = EncoderGoal(pair.terms, pair.student, teacher, load_masking(run), seed)
     progress = train(
         student,

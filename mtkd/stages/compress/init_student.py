@@ -23,7 +23,9 @@ def units(run: CompressRun) -> list[Unit]:
         training = with_overrides(recipe.training, recipe.warmup_training)
         training = training.model_copy(update={"epochs": recipe.warmup_mlm})
         mlm = EncoderLosses.model_validate({"mlm": {"weight": 1.0}})
-        fit = CorpusFit(STAGE, TEACHER, None, mlm, training, ("warmup",), "warmup_mlm")
+        # trained along, the encoder would forget what it was trained for
+        fit = CorpusFit(STAGE, TEACHER, None, mlm, training, ("warmup",), "warmup_mlm",
+                        head_alone=True)  # fmt: skip
         found.append(corpus_fit_unit(run, fit))
     settings = {
         "seed": recipe.seed,

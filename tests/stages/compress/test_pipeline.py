@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForMaskedLM
 
 from mtkd.artifacts import read_manifest
-from mtkd.encoders import encoder_folder
+from mtkd.encoders import encoder_folder, load_tokenizer
 from mtkd.errors import RecipeError
 from mtkd.pipeline import open_run, statuses
 from mtkd.recipe import derive_seed, load_recipe
@@ -97,6 +98,20 @@ def test_the_evaluation_is_what_transformers_own_models_say_of_the_same_masks(
     assert found["perplexity"] == pytest.approx(torch.cat(costs).mean().exp().item(), rel=1e-4)
     assert found["divergence"] == pytest.approx(torch.cat(apart).mean().item(), abs=1e-4)
     assert found["cosine"] == pytest.approx(torch.cat(angles).mean().item(), abs=1e-5)
+
+
+def test_a_teacher_keeps_its_encoder_while_its_head_is_trained(
+    finished: Path, half_recipe: Path
+) -> None:
+    """Trained along on a little text, it would no longer be what is to be distilled."""
+    run = open_run(load_recipe(str(half_recipe)), finished)
+    given = load_file(encoder_folder(run.recipe.teacher.encoder) / "model.safetensors")
+    after = load_file(finished / "teacher" / "model.safetensors")
+    encoder = {name: f"bert.{name}" for name in given if not name.startswith("pooler.")}
+    assert [name for name in encoder if not torch.equal(given[name], after[encoder[name]])] == []
+    content = json.loads((finished / "teacher" / "metrics.json").read_text("utf-8"))
+    guess = math.log(len(load_tokenizer(run.recipe.teacher.encoder)))
+    assert content["chosen"]["metrics"]["corpus/dev"]["mlm"] < guess - 0.02  # and the head learns
 
 
 def test_a_student_of_random_weights_learns_to_be_like_its_teacher(
