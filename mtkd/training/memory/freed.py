@@ -9,6 +9,7 @@ import torch
 from mtkd.devices import give_back_freed_memory
 
 _KEPT = 1.5  # times what an update needs
+_ROOM = 2**30  # bytes beside, for what no gradient is taken of and no plan counts: a teacher's pass
 
 
 class FreedMemory:
@@ -26,15 +27,15 @@ class FreedMemory:
         """
         on_heap = needed is not None and device.type == "cpu"
         self._needed = needed or 0
-        self._most = resident_bytes() + _KEPT * self._needed if on_heap else math.inf
+        self._most = resident_bytes() + _KEPT * self._needed + _ROOM if on_heap else math.inf
 
     def give_back(self) -> None:
-        """Give back what is freed, if more is held than one update and half of another need."""
+        """Give back what is freed, if more is held than an update and a half, and a GB, need."""
         if self._most == math.inf or resident_bytes() <= self._most:
             return
         give_back_freed_memory()
         # where it is in use, asking again after every update would only cost time
-        self._most = max(self._most, resident_bytes() + (_KEPT - 1) * self._needed)
+        self._most = max(self._most, resident_bytes() + (_KEPT - 1) * self._needed + _ROOM)
 
 
 def resident_bytes() -> int:

@@ -27,8 +27,9 @@ def gaps(count: int) -> list[torch.Tensor]:
 @on_glibc
 @pytest.mark.parametrize(("needed", "goes"), [(20 * MB, True), (2000 * MB, False), (None, False)])
 def test_gaps_go_back_when_they_are_more_than_a_step_and_a_half(
-    needed: int | None, goes: bool
+    needed: int | None, goes: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(freed, "_ROOM", 20 * MB)
     watch, before = FreedMemory(needed, CPU), resident_bytes()
     small = gaps(300)
     assert resident_bytes() - before > 250 * MB
@@ -42,6 +43,7 @@ def test_memory_in_use_is_not_asked_for_again_and_again(monkeypatch: pytest.Monk
     held, asked = [100], []
     monkeypatch.setattr(freed, "resident_bytes", lambda: held[0])
     monkeypatch.setattr(freed, "give_back_freed_memory", lambda: asked.append(held[0]))
+    monkeypatch.setattr(freed, "_ROOM", 0)
     watch = FreedMemory(100, CPU)
     for bytes_held in (250, 251, 260, 301, 302, 340):
         held[0] = bytes_held
