@@ -2,6 +2,7 @@
 
 from mtkd.distillation.encoder import DistilledEncoder
 from mtkd.distillation.needs import Needs, Shape, shape_of
+from mtkd.distillation.queue import EmbeddingQueue
 from mtkd.distillation.registry import (
     LOSSES,
     StateTerm,
@@ -16,6 +17,7 @@ from mtkd.distillation.words import WordScoring
 __all__ = [
     "LOSSES",
     "DistilledEncoder",
+    "EmbeddingQueue",
     "Needs",
     "Shape",
     "StateTerm",

@@ -16,6 +16,9 @@ from mtkd.losses.listwise_ranking import listwise_ranking
 from mtkd.losses.mixed import mix
 from mtkd.losses.patient import patient
 from mtkd.losses.relations import relations
+from mtkd.losses.seed_distillation import seed_distillation
+from mtkd.losses.simcse import simcse
+from mtkd.losses.similarity_distillation import similarity_distillation
 from mtkd.losses.soft_cross_entropy import soft_cross_entropy
 from mtkd.losses.squared_error import squared_error
 
@@ -30,6 +33,9 @@ __all__ = [
     "mix",
     "patient",
     "relations",
+    "seed_distillation",
+    "simcse",
+    "similarity_distillation",
     "soft_cross_entropy",
     "squared_error",
 ]
