@@ -5,6 +5,8 @@ from mtkd.distillation.needs import Needs, Shape, shape_of
 from mtkd.distillation.queue import EmbeddingQueue
 from mtkd.distillation.registry import (
     LOSSES,
+    Embeddings,
+    EmbeddingTerm,
     StateTerm,
     Term,
     WordTerm,
@@ -18,6 +20,8 @@ __all__ = [
     "LOSSES",
     "DistilledEncoder",
     "EmbeddingQueue",
+    "EmbeddingTerm",
+    "Embeddings",
     "Needs",
     "Shape",
     "StateTerm",

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from mtkd.distillation.needs import Needs
+from mtkd.distillation.queue import EmbeddingQueue
 from mtkd.distillation.states import States, encoder_of, forward
 from mtkd.distillation.words import WordLosses, WordScoring
 from mtkd.errors import EncoderError
@@ -42,6 +43,7 @@ class DistilledEncoder(nn.Module):
         needs: what the losses read of it.
         projected: width of the teacher's states, to which hidden states are projected by a matrix
             that is learnt along and is no part of the model; None compares them as they are.
+        queue: how many of a teacher's embeddings are kept beside it, of the model's own width.
         head_alone: whether only the masked-language head learns, on the states of the encoder as
             it is, without dropout.
     """
@@ -52,6 +54,7 @@ class DistilledEncoder(nn.Module):
         needs: Needs,
         projected: int | None = None,
         *,
+        queue: int = 0,
         head_alone: bool = False,
     ) -> None:
         super().__init__()
@@ -60,6 +63,8 @@ class DistilledEncoder(nn.Module):
         self.model = model
         self.needs = needs
         self.heads = projection(int(model.config.hidden_size), projected)
+        width = int(model.config.hidden_size)
+        self.queue = EmbeddingQueue(queue, width) if queue else None
         self._head_alone = head_alone
         if head_alone:
             self.encoder.requires_grad_(False)

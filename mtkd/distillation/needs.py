@@ -18,13 +18,15 @@ class Needs:
 
     words: of the masked-language head, at masked positions or at all real tokens. hidden: hidden
     states by number, 0 the embeddings. attention: layers, from 1, whose queries and keys
-    are read; values: those of them whose values are read too.
+    are read; values: those of them whose values are read too. embeddings: of each text, by so many
+    draws of dropout.
     """
 
     words: Positions | None = None
     hidden: frozenset[int] = frozenset()
     attention: frozenset[int] = frozenset()
     values: frozenset[int] = frozenset()
+    embeddings: int = 0
 
     def __or__(self, other: Needs) -> Needs:
         """Return what either reads."""
@@ -34,6 +36,7 @@ class Needs:
             self.hidden | other.hidden,
             self.attention | other.attention,
             self.values | other.values,
+            max(self.embeddings, other.embeddings),
         )
 
 

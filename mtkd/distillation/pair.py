@@ -9,7 +9,7 @@ from operator import or_
 from typing import Any
 
 from mtkd.distillation.needs import Needs, Shape, shape_of
-from mtkd.distillation.registry import StateTerm, Term, build_terms
+from mtkd.distillation.registry import EmbeddingTerm, StateTerm, Term, build_terms
 from mtkd.distillation.smaller import student_shape
 from mtkd.distillation.states import HAVE_MLM_HEAD
 from mtkd.errors import RecipeError
@@ -29,6 +29,11 @@ class Pair:
         return tuple(term for term in self.terms if isinstance(term, StateTerm))
 
     @property
+    def queue(self) -> int:
+        """Return how many of the teacher's embeddings are to be kept."""
+        return max((t.queue for t in self.terms if isinstance(t, EmbeddingTerm)), default=0)
+
+    @property
     def student(self) -> Needs:
         """Return what is read of the student."""
         return reduce(or_, (term.student for term in self.terms), Needs())
@@ -46,7 +51,14 @@ def make_pair(losses: EncoderLosses, student: Shape, teacher: Shape) -> Pair:
     """
     terms = build_terms(losses, student, teacher)
     wanted = any(isinstance(term, StateTerm) and term.projected for term in terms)
-    return Pair(terms, teacher.width if wanted and student.width != teacher.width else None)
+    projected = teacher.width if wanted and student.width != teacher.width else None
+    between = [term.name for term in terms if isinstance(term, EmbeddingTerm)]
+    if projected is not None and between:
+        names = [term.name for term in terms if isinstance(term, StateTerm) and term.projected]
+        raise RecipeError(f"losses.{names[0]}: projects the states of a student of {student.width} "
+                          f"dimensions, of which losses.{between[0]} makes embeddings: leave one "
+                          "of the two out")  # fmt: skip
+    return Pair(terms, projected)
 
 
 def check_pair(losses: EncoderLosses, student: SmallerEncoder, teacher: Mapping[str, Any]) -> Pair:

@@ -19,11 +19,17 @@ from mtkd.losses import (
     kd_kl_divergence,
     patient,
     relations,
+    seed_distillation,
+    simcse,
+    similarity_distillation,
 )
 from mtkd.recipe.encoder_losses import (
+    Contrastive,
     EncoderLosses,
     MiniLm,
     Patient,
+    Seed,
+    SimCse,
     SoftMlm,
     WeightedLoss,
 )
@@ -78,6 +84,32 @@ class WordTerm(Term):
     """
 
     values: Callable[[Tensor, Tensor | None, Tensor], Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class Embeddings:
+    """What texts are to two models, each (texts, width).
+
+    one, two: the student's, by two draws of dropout; two is None where nothing reads it. teacher:
+    None where nothing reads it. queue: the teacher's of texts before, (slots, width).
+    """
+
+    one: Tensor
+    two: Tensor | None
+    teacher: Tensor | None
+    queue: Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddingTerm(Term):
+    """A loss between texts.
+
+    values: (texts,), and the divergence in it, where its least value is not 0. queue: slots that
+    it asks for.
+    """
+
+    values: Callable[[Embeddings], tuple[Tensor, Tensor | None]]
+    queue: int = 0
 
 
 def build_terms(losses: EncoderLosses, student: Shape, teacher: Shape) -> tuple[Term, ...]:
@@ -217,6 +249,46 @@ def _minilm(name: str, settings: MiniLm, student: Shape, teacher: Shape) -> Stat
     return StateTerm(name, settings.weight, "token", own_needs, other_needs, values, {last: layer})
 
 
+def _representation(name: str, settings: WeightedLoss, student: Shape, teacher: Shape) -> StateTerm:
+    return _state_mse(name, settings, {student.layers: teacher.layers})
+
+
+def _simcse(name: str, settings: SimCse, student: Shape, teacher: Shape) -> EmbeddingTerm:
+    def values(found: Embeddings) -> tuple[Tensor, None]:
+        assert found.two is not None
+        return simcse(found.one, found.two, settings.temperature), None
+
+    return EmbeddingTerm(name, settings.weight, "row", _embedded(student, 2), Needs(), values)
+
+
+def _contrastive(name: str, settings: Contrastive, student: Shape, teacher: Shape) -> EmbeddingTerm:
+    def values(found: Embeddings) -> tuple[Tensor, Tensor]:
+        assert found.teacher is not None
+        if len(found.one) < 2:  # the last batch of an epoch may be of one text, without neighbours
+            nothing = found.one.sum(dim=1) * 0.0
+            return nothing, nothing
+        return similarity_distillation(found.one, found.teacher, settings.temperature,
+                                       settings.teacher_temperature)  # fmt: skip
+
+    own, other = _embedded(student), _embedded(teacher)
+    return EmbeddingTerm(name, settings.weight, "row", own, other, values)
+
+
+def _seed(name: str, settings: Seed, student: Shape, teacher: Shape) -> EmbeddingTerm:
+    if student.width != teacher.width:
+        raise RecipeError(f"losses.{name}: the student's embeddings have {student.width} "
+                          f"dimensions, the teacher's, in the queue, {teacher.width}: use "
+                          "contrastive, which compares each model's with its own")  # fmt: skip
+
+    def values(found: Embeddings) -> tuple[Tensor, Tensor]:
+        assert found.teacher is not None
+        return seed_distillation(found.one, found.teacher, found.queue, settings.temperature,
+                                 settings.teacher_temperature)  # fmt: skip
+
+    own, other = _embedded(student), _embedded(teacher)
+    return EmbeddingTerm(name, settings.weight, "row", own, other, values, queue=settings.queue)
+
+
 Builder = Callable[..., Term]
 LOSSES: Mapping[str, Builder] = {
     "soft_mlm": _soft_mlm,
@@ -227,6 +299,10 @@ LOSSES: Mapping[str, Builder] = {
     "attention_mse": _attention_mse,
     "pkd": _pkd,
     "minilm": _minilm,
+    "representation": _representation,
+    "simcse": _simcse,
+    "contrastive": _contrastive,
+    "seed": _seed,
 }
 """The builders of `EncoderLosses`' keys."""
 
@@ -248,6 +324,10 @@ def evenly(student: int, teacher: int) -> dict[int, int]:
 
 def _hidden(*numbers: int) -> Needs:
     return Needs(hidden=frozenset(numbers))
+
+
+def _embedded(shape: Shape, times: int = 1) -> Needs:
+    return Needs(hidden=frozenset({shape.layers}), embeddings=times)
 
 
 def _attention(*layers: int) -> Needs:

@@ -54,6 +54,16 @@ class States:
     hidden: Mapping[int, Tensor]
     attention: Mapping[int, Heads]
 
+    def of_rows(self, count: int) -> States:
+        """Return those of the first rows of the batch."""
+        heads = {
+            layer: Heads(found.query[:count], found.key[:count],
+                         None if found.value is None else found.value[:count])
+            for layer, found in self.attention.items()
+        }  # fmt: skip
+        hidden = {number: states[:count] for number, states in self.hidden.items()}
+        return States(self.words, hidden, heads)
+
     def scores(self, layer: int) -> Tensor:
         """Return a layer's attention scores before the softmax, (batch, heads, queries, keys)."""
         found = self.attention[layer]

@@ -1,7 +1,7 @@
 """Recipes: their schema, how they are loaded, and the seeds that follow from theirs."""
 
 from mtkd.recipe.compress import CompressRecipe, CorpusSettings, SmallerEncoder
-from mtkd.recipe.encoder_losses import EncoderLosses
+from mtkd.recipe.encoder_losses import EmbeddingSettings, EncoderLosses
 from mtkd.recipe.load import (
     RUN_RECIPE,
     Recipe,
@@ -30,6 +30,7 @@ __all__ = [
     "CompressRecipe",
     "CorpusSettings",
     "DataSettings",
+    "EmbeddingSettings",
     "EncoderLosses",
     "EncoderSettings",
     "GlueRecipe",

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from mtkd.recipe.encoder_losses import EncoderLosses
+from mtkd.recipe.encoder_losses import OF_EMBEDDINGS, EmbeddingSettings, EncoderLosses
 from mtkd.recipe.fields import Count, Dropout, Name, Settings, Share
 from mtkd.recipe.names import Line, Place
 from mtkd.recipe.schema import DataSettings, EncoderSettings, MaxRows
@@ -130,8 +130,9 @@ class CompressRecipe(Settings):
     corpus: CorpusSettings
     losses: EncoderLosses
     masking: MaskingSettings = MaskingSettings()
+    embeddings: EmbeddingSettings = EmbeddingSettings()
     warmup_mlm: Count | None = None  # epochs of a new MLM head, of a teacher that has none
-    warmup_training: TrainingOverrides = TrainingOverrides()
+    warmup_training: TrainingOverrides = TrainingOverrides()  # of it, where there is one
     training: TrainingSettings = TrainingSettings()
 
     @field_validator("losses")
@@ -144,11 +145,16 @@ class CompressRecipe(Settings):
 
     @model_validator(mode="after")
     def _training_of_one_corpus(self) -> CompressRecipe:
-        if self.warmup_training.model_fields_set and self.warmup_mlm is None:
-            raise ValueError("warmup_training: is of the teacher's head, which only warmup_mlm "
-                             "trains; leave it out")  # fmt: skip
         if "epochs" in self.warmup_training.model_fields_set:
             raise ValueError("warmup_training.epochs: is warmup_mlm; leave it out")
+        between = sorted(OF_EMBEDDINGS & set(self.losses.weighted()))
+        if between and self.training.rows_per_update < 2:
+            raise ValueError(f"training.batch_size: losses.{between[0]} is between the texts of a "
+                             "batch, which has one; take 2 or more")  # fmt: skip
+        seed, rows = self.losses.seed, self.training.rows_per_update
+        if "seed" in between and seed is not None and seed.queue < rows:
+            raise ValueError(f"losses.seed.queue: {seed.queue}, but a batch has {rows} texts; it "
+                             "has to hold one at least")  # fmt: skip
         defaults = TrainingSettings()
         warmup = with_overrides(self.training, self.warmup_training)
         for part, settings in (("training", self.training), ("warmup_training", warmup)):

@@ -12,6 +12,7 @@ Weight = Annotated[float, Field(ge=0)]  # 0 leaves the loss out, which an ablati
 
 
 OF_MASKED_WORDS = frozenset({"soft_mlm", "mlm"})
+OF_EMBEDDINGS = frozenset({"simcse", "contrastive", "seed"})  # between the texts of a batch
 
 
 class WeightedLoss(Settings):
@@ -40,6 +41,36 @@ class MiniLm(WeightedLoss):
     teacher_layer: Count | None = None
 
 
+class SimCse(WeightedLoss):
+    """Of a text's embeddings by two draws of dropout, among those of a batch; reads no teacher."""
+
+    temperature: Positive = 0.05
+
+
+class Contrastive(WeightedLoss):
+    """Of how like each other the texts of a batch are to the student, and to the teacher."""
+
+    temperature: Positive = 0.2  # the student's
+    teacher_temperature: Positive = 0.01
+
+
+class Seed(Contrastive):
+    """Of how like a text is to those before it, by a queue of the teacher's embeddings."""
+
+    queue: Count = 65_536  # texts
+
+
+class EmbeddingSettings(Settings):
+    """What a text's embedding is, for losses between texts.
+
+    pooling: of the last states. inputs: masked takes them from the pass that learns words, and
+    costs a pass less than unmasked.
+    """
+
+    pooling: Literal["first", "mean"] = "mean"
+    inputs: Literal["masked", "unmasked"] = "masked"
+
+
 class EncoderLosses(Settings):
     """The losses of a recipe. What is left out, or weighs 0, is not computed."""
 
@@ -51,6 +82,10 @@ class EncoderLosses(Settings):
     attention_mse: WeightedLoss | None = None
     pkd: Patient | None = None
     minilm: MiniLm | None = None
+    representation: WeightedLoss | None = None
+    simcse: SimCse | None = None
+    contrastive: Contrastive | None = None
+    seed: Seed | None = None
 
     def weighted(self) -> dict[str, WeightedLoss]:
         """Return the losses that count, by name."""

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from mtkd.recipe.encoder_losses import OF_MASKED_WORDS, EncoderLosses
+from mtkd.recipe.encoder_losses import OF_EMBEDDINGS, OF_MASKED_WORDS, EncoderLosses
 from mtkd.recipe.fields import Count, Dropout, Name, Positive, Settings, Share
 from mtkd.recipe.names import Line, Place, folder_key, twins
 from mtkd.recipe.training import TrainingOverrides, TrainingSettings, with_overrides
@@ -174,6 +174,9 @@ class Student(EncoderSettings):
             raise ValueError(f"losses: {', '.join(words)}: no word is masked in the rows of a "
                              "task; leave it out, or train on it by a compress recipe"
                              )  # fmt: skip
+        if between := sorted(set(weighted) & OF_EMBEDDINGS):
+            raise ValueError(f"losses: {', '.join(between)}: is between the texts of a corpus; "
+                             "leave it out, or train on it by a compress recipe")  # fmt: skip
         return self
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,4 +61,10 @@ class Goal(Protocol[S]):
         """Return a piece's part of the batch's loss, and of what it is the sum of, by name.
 
         Args: weight: of the source. done: share of all updates that were made before.
+        """
+
+    def end_update(self, model: Any) -> None:
+        """Take note, in the model's own state, of what the update has seen.
+
+        Args: model: that is trained.
         """

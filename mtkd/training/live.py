@@ -171,6 +171,9 @@ class LiveObjective:
             total = total + term.weight * parts[term.name]
         return total * weight, parts
 
+    def end_update(self, model: nn.Module) -> None:
+        """Do nothing: what is learnt next does not depend on what was seen."""
+
     def _batch(
         self, task: TrainingTask, rows: NDArray[np.int64], tokens: float, accelerator: Accelerator
     ) -> RowsForBoth:

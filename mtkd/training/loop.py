@@ -160,6 +160,7 @@ def train(
                 )
                 loss, terms, norm = _update(parallel, optimizer, by_name[name], pieces, settings,
                                             goal, progress.step / steps, accelerator)  # fmt: skip
+                goal.end_update(trained)
                 freed.give_back()
                 progress.step += 1
                 progress.position += 1

@@ -64,6 +64,9 @@ class Objective:
         losses = self.row_losses(task, piece.batch.targets, logits, self.soft_share(done))
         return losses.sum() * (weight * piece.share), {}
 
+    def end_update(self, model: nn.Module) -> None:
+        """Do nothing: what is learnt next does not depend on what was seen."""
+
     def soft_share(self, done: float) -> float:
         """Return the share of the soft loss once a share of the updates is done."""
         return 1.0 - done if self.anneal else self.distill_weight

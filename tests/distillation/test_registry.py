@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mtkd.distillation import LOSSES, Needs, Shape, States, Term, WordTerm, build_terms
+from mtkd.distillation.pair import make_pair
 from mtkd.distillation.registry import evenly, said_of
 from mtkd.errors import RecipeError
 from mtkd.layers import Heads
@@ -31,6 +32,7 @@ def batch() -> MaskedBatch:
         real_places=torch.tensor([1, 0, 2]),
         labels=torch.tensor([2]),
         units={"row": 1, "token": 3, "masked": 1},
+        rows=1,
     )
 
 
@@ -105,6 +107,12 @@ def test_a_loss_that_weighs_nothing_asks_for_nothing() -> None:
          Needs(hidden=frozenset({4, 5}))),
         ("minilm", {"relation_heads": 2}, WHOLE[3], WHOLE[6]),
         ("minilm", {"relation_heads": 2, "teacher_layer": 5}, WHOLE[3], WHOLE[5]),
+        ("representation", {}, Needs(hidden=frozenset({3})), Needs(hidden=frozenset({6}))),
+        ("simcse", {}, Needs(hidden=frozenset({3}), embeddings=2), Needs()),
+        ("contrastive", {}, Needs(hidden=frozenset({3}), embeddings=1),
+         Needs(hidden=frozenset({6}), embeddings=1)),
+        ("seed", {"queue": 4}, Needs(hidden=frozenset({3}), embeddings=1),
+         Needs(hidden=frozenset({6}), embeddings=1)),
     ],
 )  # fmt: skip
 def test_each_loss_says_what_it_reads_of_either_model(
@@ -150,7 +158,7 @@ def test_minilm_is_the_sum_over_queries_keys_and_values_with_heads_side_by_side(
     student, teacher = Shape(1, 2, 1, 3), Shape(1, 4, 2, 3)
     found = term("minilm", student, teacher, relation_heads=1)
     one = torch.tensor([0])
-    both = MaskedBatch({"attention_mask": torch.tensor([[1, 1]])}, one, one, {})
+    both = MaskedBatch({"attention_mask": torch.tensor([[1, 1]])}, one, one, {}, 1)
     values = found.values(
         States(None, {}, {1: Heads(own, own, own)}),
         States(None, {}, {1: Heads(other, other, other)}),
@@ -238,3 +246,33 @@ def test_a_log_says_which_layers_are_compared() -> None:
     said = [said_of(found) for found in (term("pkd"), term("hidden_mse"), term("mlm"))]
     assert said == ["pkd (layer 1 with 2, 2 with 4)",
                     "hidden_mse (layer 1 with 2, 2 with 4, 3 with 6)", "mlm"]  # fmt: skip
+
+
+def test_the_representation_is_compared_after_the_last_layer_alone() -> None:
+    """The oracle: 9 in all, 4.5 a token, 2.25 a token and dimension; pads do not count."""
+    own = States(None, {3: torch.tensor([[[1.0, 2], [0, 0], [9, 9]]])}, {})
+    other = States(None, {6: torch.tensor([[[0.0, 0], [0, 2], [-9, 9]]])}, {})
+    two = MaskedBatch({"attention_mask": torch.tensor([[1, 1, 0]])}, torch.tensor([0, 1]),
+                      torch.tensor([0]), {}, 1)  # fmt: skip
+    student, teacher = Shape(3, 2, 1, 3), Shape(6, 2, 1, 3)
+    found = term("representation", student, teacher).values(own, other, two)
+    assert found.mean().item() == 2.25
+
+
+def test_seed_of_another_width_and_a_projection_beside_embeddings_are_refused() -> None:
+    narrow = Shape(layers=3, width=4, heads=4, vocabulary=3)
+    with pytest.raises(
+        RecipeError, match=r"losses\.seed: the student's embeddings have 4 dimensio"
+    ):
+        term("seed", narrow)
+    assert term("contrastive", narrow).student.embeddings == 1
+    both = {"hidden_mse": {"weight": 1.0}, "simcse": {"weight": 1.0}}
+    with pytest.raises(RecipeError, match=r"losses\.hidden_mse: projects .* losses\.simcse"):
+        make_pair(EncoderLosses.model_validate(both), narrow, TEACHER)
+    assert make_pair(EncoderLosses.model_validate(both), STUDENT, TEACHER).projected is None
+
+
+def test_a_pair_keeps_the_queue_that_seed_asks_for() -> None:
+    for losses, queue in (({"simcse": {"weight": 1.0}}, 0),
+                          ({"seed": {"weight": 1.0, "queue": 7}}, 7)):  # fmt: skip
+        assert make_pair(EncoderLosses.model_validate(losses), STUDENT, TEACHER).queue == queue

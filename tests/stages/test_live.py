@@ -156,6 +156,7 @@ def test_a_loss_that_changes_makes_the_student_stale_and_no_teacher(
     ("override", "key"),
     [
         ("student.losses={mlm: {weight: 1.0}}", "losses: mlm: no word is masked"),
+        ("student.losses={seed: {weight: 1.0}}", "losses: seed: is between the texts of a corpus"),
         ("student.losses={minilm: {weight: 1.0, relation_heads: 5}}",
          "student.losses.*relation_heads: 5 does not divide"),
         ("student.intermediate.epochs=1", "intermediate is a training on losses alone"),

@@ -8,26 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
-from transformers import AutoModelForMaskedLM, BertConfig
 
 from mtkd.batching.masking import Masking, masking_weights
 from mtkd.devices import start_accelerator
 from mtkd.distillation import DistilledEncoder, Shape, WordTerm
 from mtkd.distillation.pair import make_pair
 from mtkd.errors import Interrupted
-from mtkd.examples.prepared import PreparedSplit
-from mtkd.recipe import EncoderLosses, TrainingSettings
+from mtkd.recipe import EncoderLosses
 from mtkd.stages.compress.held_out import score_held_out
-from mtkd.training import Evaluation, train
 from mtkd.training.corpus import TrainingCorpus
 from mtkd.training.encoder_goal import EncoderGoal
 from tests.distillation.teachers import logits_of
 from tests.training.small import after_step, same, terminate, weights
+from tests.training.small_corpus import WIDTH, WORDS, fit, model
 
-WORDS, WIDTH = 60, 16
 EVERY = EncoderLosses.model_validate(
     {
         "soft_mlm": {"weight": 5.0}, "mlm": {"weight": 2.0}, "cosine": {"weight": 1.0},
@@ -39,35 +35,6 @@ EVERY = EncoderLosses.model_validate(
 NARROW = EncoderLosses.model_validate(
     {"hidden_mse": {"weight": 1.0}, "soft_mlm": {"weight": 1.0, "restrict_to_masked": True}}
 )
-SETTINGS = TrainingSettings(epochs=2, batch_size=4, learning_rate=1e-3, precision="fp32",
-                            optimizer="adamw", keep="last", log_every=2)  # fmt: skip
-
-
-def model(layers: int, seed: int, width: int = WIDTH, dropout: float = 0.1) -> Any:
-    config = BertConfig(
-        vocab_size=WORDS, hidden_size=width, num_hidden_layers=layers, num_attention_heads=2,
-        intermediate_size=32, max_position_embeddings=40, hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=dropout,
-    )  # fmt: skip
-    torch.manual_seed(seed)
-    return AutoModelForMaskedLM.from_config(config)
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> TrainingCorpus:
-    """17 rows of 4 to 20 tokens."""
-    draw = np.random.default_rng(2)
-    rows = [[1, *draw.integers(5, WORDS, n).tolist(), 2] for n in draw.integers(2, 18, 17)]
-    path = tmp_path_factory.mktemp("corpus") / "train.arrow"
-    columns = {
-        "guid": [f"corpus/train/{number}" for number in range(len(rows))],
-        "input_ids": pa.array(rows, pa.list_(pa.int32())),
-        "length": [len(row) for row in rows],
-    }
-    table = pa.table(columns)
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return TrainingCorpus(PreparedSplit(path, 0))
 
 
 def goal_for(losses: EncoderLosses, student_width: int = WIDTH) -> tuple[EncoderGoal, Any]:
@@ -81,17 +48,6 @@ def goal_for(losses: EncoderLosses, student_width: int = WIDTH) -> tuple[Encoder
         return DistilledEncoder(model(2, 2, student_width, dropout), pair.student, pair.projected)
 
     return EncoderGoal(pair.terms, pair.student, teacher, masks, seed=9), student
-
-
-def fit(goal: EncoderGoal, student: DistilledEncoder, corpus: TrainingCorpus, folder: Path,
-        **settings: Any) -> DistilledEncoder:  # fmt: skip
-    chosen = TrainingSettings(**{**SETTINGS.model_dump(), **settings})
-    train(
-        student, [corpus], chosen, goal, start_accelerator("fp32"), seed=11, folder=folder,
-        evaluate=lambda _: Evaluation({"corpus": 0.0}, {"corpus/dev": {"loss": 0.0}}),
-        title="student",
-    )  # fmt: skip
-    return student
 
 
 @pytest.mark.parametrize("parts", [2, 3, 5])

@@ -11,6 +11,7 @@ from typing import Any
 
 from mtkd.encoders import weights_size
 from mtkd.recipe import EncoderLosses, TrainingSettings
+from mtkd.recipe.encoder_losses import OF_EMBEDDINGS
 from mtkd.stages.compress.corpus import INFO
 from mtkd.stages.compress.run import CORPUS, TEACHER, CompressRun, reads_teacher
 from mtkd.stages.unit import (
@@ -54,6 +55,8 @@ def corpus_fit_unit(run: CompressRun, fit: CorpusFit) -> Unit:
         **training_settings(fit.training, ()),
     }
     settings[fit.epochs_key] = settings.pop("training.epochs")
+    if OF_EMBEDDINGS & set(fit.losses.weighted()):
+        settings |= flat("embeddings", recipe.embeddings)
     if fit.head_alone:
         settings["head alone"] = True
     if fit.start is None or (reads_teacher(fit.losses) and not own_teacher):

@@ -16,8 +16,9 @@ from mtkd.distillation import DistilledEncoder, Needs, said_of, shape_of
 from mtkd.distillation.pair import make_pair
 from mtkd.distillation.states import encoder_of
 from mtkd.encoders import load_tokenizer, save_model
+from mtkd.errors import RecipeError
 from mtkd.recipe import derive_seed
-from mtkd.recipe.encoder_losses import OF_MASKED_WORDS
+from mtkd.recipe.encoder_losses import OF_EMBEDDINGS, OF_MASKED_WORDS
 from mtkd.stages.compress.fit import CorpusFit
 from mtkd.stages.compress.held_out import score_held_out
 from mtkd.stages.compress.models import load_corpus, load_masking, load_model, load_teacher
@@ -48,8 +49,14 @@ def train_on_corpus(run: CompressRun, fit: CorpusFit, folder: Path) -> dict[str,
                  )  # fmt: skip
     else:
         pair = make_pair(fit.losses, shape, shape)
-    student = DistilledEncoder(model, pair.student, pair.projected, head_alone=fit.head_alone)
-    goal = EncoderGoal(pair.terms, pair.student, teacher, load_masking(run), seed)
+    if pair.student.embeddings and accelerator.num_processes > 1:
+        names = ", ".join(sorted(OF_EMBEDDINGS & set(fit.losses.weighted())))
+        raise RecipeError(f"losses: {names}: between the texts of a batch, which several processes "
+                          "would share out; run in one process")  # fmt: skip
+    student = DistilledEncoder(model, pair.student, pair.projected, queue=pair.queue,
+                               head_alone=fit.head_alone)  # fmt: skip
+    goal = EncoderGoal(pair.terms, pair.student, teacher, load_masking(run), seed,
+                       run.recipe.embeddings)  # fmt: skip
     progress = train(
         student,
         [load_corpus(run, "train")],

@@ -34,7 +34,7 @@ def score_held_out(
     for number, start in enumerate(range(0, len(order), _ROWS)):
         rows = order[start : start + _ROWS]
         drawn = goal.drawn(corpus, rows, derive_seed(goal.seed, "held out", number))
-        piece = Piece(drawn.batch(np.arange(len(rows)), accelerator.device), 1 / len(rows))
+        piece = Piece(goal.batch(drawn, np.arange(len(rows)), accelerator), 1 / len(rows))
         _, parts = goal.loss(model, corpus, piece, 1.0, 0.0, accelerator)
         for term in goal.terms:
             sums[term.name] += parts[term.name].item() * drawn.units[term.unit]

@@ -117,4 +117,4 @@ def has_words(recipe: CompressRecipe) -> bool:
 
 def reads_teacher(losses: EncoderLosses) -> bool:
     """Return whether any loss compares with a teacher."""
-    return bool(set(losses.weighted()) - {"mlm"})
+    return bool(set(losses.weighted()) - {"mlm", "simcse"})

@@ -92,8 +92,11 @@ CONFIGURATION = [
     (("teacher.dropout=2",), "teacher.dropout: expected less than 1"),
     (("student.layers=[0]", "student.keep=last"), "student: keep: last says which layers where"),
     (("corpus.files=[texts.txt,texts.txt]",), "corpus: files: texts.txt stands twice"),
+    (("losses.simcse.weight=1", "training.batch_size=1"), "training.batch_size: losses.simcse is"),
+    (("losses.seed={weight: 1, queue: 31}",), "losses.seed.queue: 31, but a batch has 32 texts"),
+    (("losses={hidden_mse: {weight: 1}, simcse: {weight: 1}}", "student.hidden_size=16"),
+     "losses.hidden_mse: projects the states of a student of 16 dimensions"),
     (("masking.smoothing=2000",), "masking.smoothing: "),
-    (("warmup_training.learning_rate=0.1",), "warmup_training: is of the teacher's head, which on"),
     (("warmup_mlm=1", "warmup_training.epochs=2"), "warmup_training.epochs: is warmup_mlm"),
 ]  # fmt: skip
 

@@ -114,6 +114,31 @@ def test_a_teacher_keeps_its_encoder_while_its_head_is_trained(
     assert content["chosen"]["metrics"]["corpus/dev"]["mlm"] < guess - 0.02  # and the head learns
 
 
+BETWEEN = ("losses={mlm: {weight: 1.0}, simcse: {weight: 1.0}, contrastive: {weight: 1.0}, "
+           "seed: {weight: 1.0, queue: 64}, representation: {weight: 1.0}}")  # fmt: skip
+
+
+def test_losses_between_texts_make_an_encoder_without_their_queue(
+    half_recipe: Path, tmp_path: Path
+) -> None:
+    run = carried_out(half_recipe, tmp_path / "run", BETWEEN, "student.layers=2", last="evaluate")
+    weights = load_file(run.folder / "student" / "model.safetensors")
+    assert not any("queue" in name for name in weights)
+    lines = [json.loads(line) for line in
+             (run.folder / "student" / "log.jsonl").read_text("utf-8").splitlines()]  # fmt: skip
+    first = next(line for line in lines if "dev" not in line)
+    assert {"simcse", "contrastive", "contrastive_divergence", "seed", "seed_divergence",
+            "representation", "mlm"} <= first.keys()  # fmt: skip
+    # of the same texts from the same layers, but for dropout
+    assert first["seed"] == pytest.approx(0, abs=1e-6)  # the queue is empty yet
+    for override, stale in (("embeddings.pooling=first", ["student", "evaluation"]),
+                            ("losses.seed.queue=65", ["student", "evaluation"])):  # fmt: skip
+        other = open_run(load_recipe(str(half_recipe), [BETWEEN, "student.layers=2", override]),
+                         run.folder)  # fmt: skip
+        found = [s.unit.place for p in statuses(other).values() for s in p if s.state != "done"]
+        assert found == stale
+
+
 def test_a_student_of_random_weights_learns_to_be_like_its_teacher(
     half_recipe: Path, tmp_path: Path
 ) -> None:
@@ -229,6 +254,7 @@ def test_a_head_that_is_neither_copied_whole_nor_trained_is_not_written(
         ("training.log_every=3", []),
         ("losses.hidden_mse={weight: 0.0}", []),
         ("corpus.column=sentence", []),
+        ("embeddings.pooling=first", []),
         ("losses.mlm.weight=3.0", ["student", "evaluation"]),
         ("student.layers=2", ["student_init", "student", "evaluation"]),
         ("warmup_mlm=2", ["teacher", "student_init", "student", "evaluation"]),
