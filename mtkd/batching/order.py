@@ -45,7 +45,9 @@ def count_steps(
     seed: int,
     groups: Mapping[str, Rows] | None = None,
 ) -> int:
-    """Return the number of updates in all epochs, which `max_tokens` makes depend on the order."""
+    """Return the number of updates in all, which `max_tokens` makes depend on the order."""
+    if settings.max_steps is not None:
+        return settings.max_steps
     if settings.max_tokens is None:
         return sum(steps_per_epoch({task: len(n) for task, n in lengths.items()}, settings))
     return sum(

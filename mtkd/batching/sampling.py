@@ -52,7 +52,7 @@ def _exponent(sampling: Sampling, epoch: int, epochs: int) -> float:
         return 0.0
     assert sampling.sampling_exponent is not None  # the schema sees to it
     if sampling.strategy == "annealed":  # from 1 in the first epoch to the exponent in the last
-        done = epoch / max(epochs - 1, 1)
+        done = min(1.0, epoch / max(epochs - 1, 1))  # by `max_steps` there may be more of them
         return 1.0 - (1.0 - sampling.sampling_exponent) * done
     return sampling.sampling_exponent
 

@@ -145,8 +145,8 @@ class CompressRecipe(Settings):
 
     @model_validator(mode="after")
     def _training_of_one_corpus(self) -> CompressRecipe:
-        if "epochs" in self.warmup_training.model_fields_set:
-            raise ValueError("warmup_training.epochs: is warmup_mlm; leave it out")
+        if long := sorted({"epochs", "max_steps"} & self.warmup_training.model_fields_set):
+            raise ValueError(f"warmup_training.{long[0]}: warmup_mlm says how long; leave it out")
         between = sorted(OF_EMBEDDINGS & set(self.losses.weighted()))
         if between and self.training.rows_per_update < 2:
             raise ValueError(f"training.batch_size: losses.{between[0]} is between the texts of a "

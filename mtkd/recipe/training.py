@@ -50,6 +50,7 @@ class TrainingSettings(Settings):
     """The loop's settings; the defaults are the paper's."""
 
     epochs: Count = 5
+    max_steps: Count | None = None  # updates, however many epochs that takes; in place of epochs
     # rows an update, over all processes; auto: the paper's, in as many pieces as memory asks for
     batch_size: Count | Literal["auto"] = PAPER_BATCH
     accumulation: Count = 1  # pieces a batch is cut into: the same gradient, less memory
@@ -93,6 +94,7 @@ class TrainingOverrides(Settings):
     """Any of the training settings, replaced for one part of the pipeline."""
 
     epochs: Count | None = None
+    max_steps: Count | None = None
     batch_size: Count | Literal["auto"] | None = None
     accumulation: Count | None = None
     gradient_checkpointing: bool | None = None
@@ -115,7 +117,7 @@ class TrainingOverrides(Settings):
     early_stopping: Count | None = None
 
 
-_NULLABLE = {"clip_norm", "early_stopping", "max_tokens"}
+_NULLABLE = {"clip_norm", "early_stopping", "max_tokens", "max_steps"}
 
 
 def with_overrides(base: TrainingSettings, *overrides: TrainingOverrides) -> TrainingSettings:
@@ -127,6 +129,8 @@ def with_overrides(base: TrainingSettings, *overrides: TrainingOverrides) -> Tra
     for override in overrides:
         if override.batch_size is not None:
             changes["max_tokens"] = None  # a size given later counts, not the bound before it
+        if override.epochs is not None:
+            changes["max_steps"] = None  # likewise
         for key in override.model_fields_set:
             value = getattr(override, key)
             if value is not None or key in _NULLABLE:

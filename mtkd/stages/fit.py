@@ -137,6 +137,8 @@ def _build(run: Run, fit: Fit, folder: Path) -> dict[str, Any]:
 
 def _steps(run: Run, fit: Fit) -> int | None:
     """Return the number of updates; None by `max_tokens`, or before rows of the hub are fetched."""
+    if fit.training.max_steps is not None:
+        return fit.training.max_steps
     if fit.training.max_tokens is not None:  # it depends on the lengths, and on the order
         return None
     rows = {}

@@ -100,7 +100,10 @@ def losses_settings(prefix: str, losses: EncoderLosses) -> dict[str, Any]:
 def training_settings(settings: TrainingSettings, tasks: Collection[str]) -> dict[str, Any]:
     """Return those of the loop's settings that can change what is learnt of some tasks."""
     found = flat("training", settings, {*_WITHOUT_EFFECT, "batch_size", "sampling", "task_weights"})
-    for key in ("betas", "eps"):  # came later: what was made without them is as it was
+    by_epoch = settings.sampling.strategy == "annealed" and len(tasks) > 1
+    if settings.max_steps is not None and not by_epoch:
+        del found["training.epochs"]  # they do not count
+    for key in ("betas", "eps", "max_steps"):  # came later: what was made without them is as it was
         if found[f"training.{key}"] is None:
             del found[f"training.{key}"]
     if settings.max_tokens is None:

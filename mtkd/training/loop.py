@@ -152,7 +152,8 @@ def train(
         while not progress.is_finished(settings):
             order = epoch_order(lengths, settings, seed, progress.epoch, groups)
             trained.train()
-            left = enumerate(order[progress.position :], progress.step)
+            last = progress.position + steps - progress.step  # within an epoch, by `max_steps`
+            left = enumerate(order[progress.position : last], progress.step)
             for name, rows, pieces in ahead(share_out, left):
                 rate = set_learning_rates(optimizer, progress.step, steps, settings)
                 torch.manual_seed(
@@ -189,7 +190,7 @@ def train(
                 best.drop_others()
     if progress.epoch > 1:
         watch_heads()
-    if progress.epoch < settings.epochs:
+    if progress.is_stalled(settings):
         log.info("%s: no better mean score in %d epochs, stops", title, settings.early_stopping)
     if settings.keep == "best":
         accelerator.wait_for_everyone()  # the main process may still be writing them

@@ -51,10 +51,19 @@ class Progress:
     asked: dict[str, Any] = dataclasses.field(default_factory=dict)  # for which it was made
 
     def is_finished(self, settings: TrainingSettings) -> bool:
-        """Return whether all epochs are done, or enough of them without a better score."""
+        """Return whether all updates are made, or enough epochs without a better score."""
+        return self.is_stalled(settings) or self._is_through(settings)
+
+    def is_stalled(self, settings: TrainingSettings) -> bool:
+        """Return whether it stops before its end, for want of a better score."""
         patience = settings.early_stopping
         stalled = patience is not None and self.epochs_without_better >= patience
-        return stalled or self.epoch >= settings.epochs
+        return stalled and not self._is_through(settings)
+
+    def _is_through(self, settings: TrainingSettings) -> bool:
+        if settings.max_steps is not None:
+            return self.step >= settings.max_steps
+        return self.epoch >= settings.epochs
 
 
 def end_epoch(

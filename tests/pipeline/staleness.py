@@ -228,13 +228,18 @@ def _training(run: Run, room: str, names: Mapping[str, list[str]]) -> dict[str, 
         own = given.model_dump(mode="json", include=given.model_fields_set)
         if own.get("batch_size") is not None:
             settings["max_tokens"] = None  # a size given later counts, not the bound before it
-        nullable = {"clip_norm", "early_stopping", "max_tokens"}
+        if own.get("epochs") is not None:
+            settings["max_steps"] = None  # likewise
+        nullable = {"clip_norm", "early_stopping", "max_tokens", "max_steps"}
         settings |= {k: v for k, v in own.items() if v is not None or k in nullable}
     if settings["batch_size"] == "auto":
         settings["batch_size"] = 32
     if settings["max_tokens"] is not None:
         del settings["batch_size"]
-    if len(names["tasks"]) == 1:
+    alone = len(names["tasks"]) == 1
+    if settings["max_steps"] and (alone or settings["sampling"]["strategy"] != "annealed"):
+        del settings["epochs"]
+    if alone:
         settings["sampling"] = {"strategy": settings["sampling"]["strategy"] == "round_robin"}
     settings["task_weights"] = {t: w for t, w in settings["task_weights"].items() if w != 1}
     return settings

@@ -44,6 +44,7 @@ _GROUPS = {
 
 TRAINING = {
     "epochs": row("trainings", "2", "3"),
+    "max_steps": row("trainings", "3", "null"),
     "batch_size": row("trainings", "8", "32", "auto"),
     "accumulation": row("", "2"),
     "gradient_checkpointing": row("", "true"),

@@ -54,7 +54,8 @@ def corpus_fit_unit(run: CompressRun, fit: CorpusFit) -> Unit:
         **flat("masking", recipe.masking),
         **training_settings(fit.training, ()),
     }
-    settings[fit.epochs_key] = settings.pop("training.epochs")
+    if fit.training.max_steps is None:
+        settings[fit.epochs_key] = settings.pop("training.epochs")
     if OF_EMBEDDINGS & set(fit.losses.weighted()):
         settings |= flat("embeddings", recipe.embeddings)
     if fit.head_alone:
@@ -92,6 +93,8 @@ def not_known_yet(run: CompressRun) -> str | None:
 
 def _steps(run: CompressRun, fit: CorpusFit) -> int | None:
     """Return the number of updates; None by `max_tokens`, or before there is a corpus."""
+    if fit.training.max_steps is not None:
+        return fit.training.max_steps
     path = run.folder / CORPUS / INFO
     if fit.training.max_tokens is not None or not path.is_file():
         return None

@@ -21,7 +21,7 @@ def units(run: CompressRun) -> list[Unit]:
     found = []
     if recipe.warmup_mlm is not None:
         training = with_overrides(recipe.training, recipe.warmup_training)
-        training = training.model_copy(update={"epochs": recipe.warmup_mlm})
+        training = training.model_copy(update={"epochs": recipe.warmup_mlm, "max_steps": None})
         mlm = EncoderLosses.model_validate({"mlm": {"weight": 1.0}})
         # trained along, the encoder would forget what it was trained for
         fit = CorpusFit(STAGE, TEACHER, None, mlm, training, ("warmup",), "warmup_mlm",

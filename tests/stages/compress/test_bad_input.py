@@ -97,7 +97,7 @@ CONFIGURATION = [
     (("losses={hidden_mse: {weight: 1}, simcse: {weight: 1}}", "student.hidden_size=16"),
      "losses.hidden_mse: projects the states of a student of 16 dimensions"),
     (("masking.smoothing=2000",), "masking.smoothing: "),
-    (("warmup_mlm=1", "warmup_training.epochs=2"), "warmup_training.epochs: is warmup_mlm"),
+    (("warmup_mlm=1", "warmup_training.epochs=2"), "warmup_training.epochs: warmup_mlm says"),
 ]  # fmt: skip
 
 
