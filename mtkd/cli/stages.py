@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _COMMANDS: dict[str, tuple[str | None, str]] = {  # and the stage that each ends with
     "run": (None, "Run the whole pipeline; what is done already is not done again."),
     "compress": (None, "Distil an encoder before any task: a recipe of kind compress."),
+    "lifelong": (None, "Let an encoder learn corpora in turn: a recipe of kind lifelong."),
     "prepare": ("prepare", "Read every task's rows and tokenise them."),
     "refine": ("refine", "Train every candidate teacher on all tasks at once."),
     "select": ("select", "Keep the candidates that score best on dev."),
@@ -39,6 +40,8 @@ _COMMANDS: dict[str, tuple[str | None, str]] = {  # and the stage that each ends
     "corpus": ("corpus", "Of a compress recipe: cut texts to rows of tokens."),
     "init-student": ("init-student", "Of a compress recipe: make the student of its teacher."),
     "distill-encoder": ("distill-encoder", "Of a compress recipe: train the student on text."),
+    "corpora": ("corpora", "Of a lifelong recipe: cut each corpus's texts to rows of tokens."),
+    "adapt": ("adapt", "Of a lifelong recipe: train the encoder on one corpus after another."),
 }
 
 
@@ -51,7 +54,7 @@ def _add_command(name: str, last: str | None, text: str) -> None:
         rerun: Rerun = False,
         cache_dir: CacheDir = None,
     ) -> None:
-        kind = "compress" if name == "compress" else None
+        kind = name if name in {"compress", "lifelong"} else None
         _carry_out(last, recipe, overrides, run_dir, dry_run, rerun, cache_dir, kind=kind)
 
     app.command(name, help=text)(command)
@@ -148,19 +151,32 @@ def _carry_out(
 
 def _print_forecast(opened: AnyRun, stage: str | None) -> None:
     from mtkd.pipeline import forecast
-    from mtkd.stages import Run, cost_of_folds
+    from mtkd.stages import CompressRun, Run, cost_of_folds
     from mtkd.stages.compress import not_known_yet
 
     header, rows = forecast(opened, stage)
     print_table(header, rows)
-    if note := cost_of_folds(opened) if isinstance(opened, Run) else not_known_yet(opened):
+    note = None
+    if isinstance(opened, Run):
+        note = cost_of_folds(opened)
+    elif isinstance(opened, CompressRun):
+        note = not_known_yet(opened)
+    if note is not None:
         print(note)
 
 
 def _print_evaluation(opened: AnyRun, with_submission: bool) -> None:
-    from mtkd.stages import Run
+    from mtkd.stages import CompressRun, LifelongRun
 
-    if not isinstance(opened, Run):
+    if isinstance(opened, LifelongRun):
+        from mtkd.stages.lifelong import table as lifelong_table
+
+        content = lifelong_table.read_content(opened.folder)
+        print_table(*lifelong_table.table_cells(content))
+        print_table(*lifelong_table.kept_cells(content))
+        print(f"{lifelong_table.LEGEND}\nCheckpoints: {opened.folder / 'checkpoints'}")
+        return
+    if isinstance(opened, CompressRun):
         from mtkd.stages.compress import table
 
         header, rows, legend = table.read_table(opened.folder)

@@ -137,7 +137,8 @@ def _soft_mlm(name: str, settings: SoftMlm, student: Shape, teacher: Shape) -> W
     def values(own: Tensor, other: Tensor | None, labels: Tensor) -> Tensor:
         assert other is not None
         count = len(labels) if settings.restrict_to_masked else len(own)
-        return kd_kl_divergence(own[:count], other[:count], settings.temperature)
+        one, two = (other, own) if settings.reverse else (own, other)
+        return kd_kl_divergence(one[:count], two[:count], settings.temperature)
 
     if settings.restrict_to_masked:
         at = Needs("masked")

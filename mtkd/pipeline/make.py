@@ -37,9 +37,24 @@ from mtkd.pipeline.conditions import Needs
 from mtkd.pipeline.disk import disk_errors_explained
 from mtkd.pipeline.processes import Processes
 from mtkd.pipeline.status import Status, inputs_of, stages_until, statuses, unit_status
-from mtkd.recipe import RUN_RECIPE, CompressRecipe, Recipe, load_recipe, save_recipe
+from mtkd.recipe import (
+    RUN_RECIPE,
+    CompressRecipe,
+    LifelongRecipe,
+    Recipe,
+    load_recipe,
+    save_recipe,
+)
 from mtkd.signals import stop_if_asked
-from mtkd.stages import AnyRun, Run, Unit, cost_of_folds, plan_compress, stages_of
+from mtkd.stages import (
+    AnyRun,
+    Run,
+    Unit,
+    cost_of_folds,
+    plan_compress,
+    plan_lifelong,
+    stages_of,
+)
 from mtkd.stages.compressed import with_compressed
 from mtkd.task import plan_tasks
 
@@ -68,6 +83,8 @@ def open_run(recipe: Recipe, folder: Path) -> AnyRun:
                           "--run-dir")  # fmt: skip
     if isinstance(recipe, CompressRecipe):
         return plan_compress(recipe, folder)
+    if isinstance(recipe, LifelongRecipe):
+        return plan_lifelong(recipe, folder)
     planned, tasks = plan_tasks(with_compressed(recipe, folder))
     return Run(planned, tasks, folder)
 

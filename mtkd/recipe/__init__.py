@@ -2,6 +2,7 @@
 
 from mtkd.recipe.compress import CompressRecipe, CorpusSettings, SmallerEncoder
 from mtkd.recipe.encoder_losses import EmbeddingSettings, EncoderLosses
+from mtkd.recipe.lifelong import Domain, LifelongRecipe, Replay
 from mtkd.recipe.load import (
     RUN_RECIPE,
     Recipe,
@@ -30,12 +31,15 @@ __all__ = [
     "CompressRecipe",
     "CorpusSettings",
     "DataSettings",
+    "Domain",
     "EmbeddingSettings",
     "EncoderLosses",
     "EncoderSettings",
     "GlueRecipe",
     "HeadSettings",
+    "LifelongRecipe",
     "Recipe",
+    "Replay",
     "Sampling",
     "SmallerEncoder",
     "SoftLabels",

@@ -12,7 +12,12 @@ from mtkd.recipe.encoder_losses import OF_EMBEDDINGS, EmbeddingSettings, Encoder
 from mtkd.recipe.fields import Count, Dropout, Name, Settings, Share
 from mtkd.recipe.names import Line, Place
 from mtkd.recipe.schema import DataSettings, EncoderSettings, MaxRows
-from mtkd.recipe.training import TrainingOverrides, TrainingSettings, with_overrides
+from mtkd.recipe.training import (
+    ONLY_TASKS,
+    TrainingOverrides,
+    TrainingSettings,
+    with_overrides,
+)
 from mtkd.shown import shown
 
 
@@ -118,6 +123,18 @@ class MaskingSettings(Settings):
     smoothing: Annotated[float, Field(ge=0, le=5)] = 0.7  # more leaves frequent words no weight
 
 
+def between_texts_fault(losses: EncoderLosses, training: TrainingSettings) -> str | None:
+    """Return what keeps losses between the texts of a batch from being had; None where nothing."""
+    between, rows = sorted(OF_EMBEDDINGS & set(losses.weighted())), training.rows_per_update
+    if between and rows < 2:
+        return (f"training.batch_size: losses.{between[0]} is between the texts of a batch, which "
+                "has one; take 2 or more")  # fmt: skip
+    if "seed" in between and losses.seed is not None and losses.seed.queue < rows:
+        return (f"losses.seed.queue: {losses.seed.queue}, but a batch has {rows} texts; it has to "
+                "hold one at least")  # fmt: skip
+    return None
+
+
 class CompressRecipe(Settings):
     """A whole pipeline: a smaller encoder, text, distillation, evaluation."""
 
@@ -147,27 +164,12 @@ class CompressRecipe(Settings):
     def _training_of_one_corpus(self) -> CompressRecipe:
         if long := sorted({"epochs", "max_steps"} & self.warmup_training.model_fields_set):
             raise ValueError(f"warmup_training.{long[0]}: warmup_mlm says how long; leave it out")
-        between = sorted(OF_EMBEDDINGS & set(self.losses.weighted()))
-        if between and self.training.rows_per_update < 2:
-            raise ValueError(f"training.batch_size: losses.{between[0]} is between the texts of a "
-                             "batch, which has one; take 2 or more")  # fmt: skip
-        seed, rows = self.losses.seed, self.training.rows_per_update
-        if "seed" in between and seed is not None and seed.queue < rows:
-            raise ValueError(f"losses.seed.queue: {seed.queue}, but a batch has {rows} texts; it "
-                             "has to hold one at least")  # fmt: skip
+        if fault := between_texts_fault(self.losses, self.training):
+            raise ValueError(fault)
         defaults = TrainingSettings()
         warmup = with_overrides(self.training, self.warmup_training)
         for part, settings in (("training", self.training), ("warmup_training", warmup)):
-            for key, why in _ONLY_TASKS.items():
+            for key, why in ONLY_TASKS.items():
                 if getattr(settings, key) != getattr(defaults, key):
                     raise ValueError(f"{part}.{key}: {why}; leave it out")
         return self
-
-
-_ONLY_TASKS = {
-    "sampling": "is for several tasks, and a corpus is one",
-    "task_weights": "is for several tasks, and a corpus is one",
-    "keep_best_per_task": "is for several tasks, and a corpus is one",
-    "layer_decay": "is for heads on a trained encoder",
-    "unpad": "is not for losses between encoders, which read padded batches",
-}

@@ -26,6 +26,7 @@ class SoftMlm(WeightedLoss):
 
     temperature: Positive = 2.0
     restrict_to_masked: bool = False  # else at every real token, as DistilBERT was trained
+    reverse: bool = False  # of the teacher's from the student's instead
 
 
 class Patient(WeightedLoss):

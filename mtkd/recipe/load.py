@@ -16,14 +16,19 @@ from mtkd.artifacts import write_file
 from mtkd.errors import RecipeError, did_you_mean
 from mtkd.recipe.compress import CompressRecipe
 from mtkd.recipe.faults import format_faults
+from mtkd.recipe.lifelong import LifelongRecipe
 from mtkd.recipe.references import ReferenceFault, resolve
 from mtkd.recipe.schema import GlueRecipe
 from mtkd.recipe.yaml_file import YamlFault, parse_value, read_yaml
 from mtkd.shown import is_plain, printable, reason, shown
 
 RUN_RECIPE = "recipe.yaml"  # in a run directory: the recipe with its overrides applied
-Recipe = GlueRecipe | CompressRecipe
-_SCHEMAS: dict[str, type[Recipe]] = {"glue": GlueRecipe, "compress": CompressRecipe}
+Recipe = GlueRecipe | CompressRecipe | LifelongRecipe
+_SCHEMAS: dict[str, type[Recipe]] = {
+    "glue": GlueRecipe,
+    "compress": CompressRecipe,
+    "lifelong": LifelongRecipe,
+}
 _LONGEST_KEY = 200  # characters of an override's key
 
 
@@ -52,9 +57,10 @@ def load_recipe(source: str, overrides: Sequence[str] = ()) -> Recipe:
     except ReferenceFault as fault:
         faults.append(str(fault))
         raise RecipeError("\n".join([f"{where}: {len(faults)} fault(s)", *faults])) from fault
-    if "kind" not in content and "corpus" in content:
-        raise RecipeError(f"{where}: kind: missing; a recipe with a corpus is of kind compress: "
-                          "add `kind: compress`")  # fmt: skip
+    for key, kind in (("corpus", "compress"), ("stream", "lifelong")):
+        if "kind" not in content and key in content:
+            raise RecipeError(f"{where}: kind: missing; a recipe with a {key} is of kind {kind}: "
+                              f"add `kind: {kind}`")  # fmt: skip
     kind = content.get("kind", "glue")
     if not isinstance(kind, str) or kind not in _SCHEMAS:
         raise RecipeError(

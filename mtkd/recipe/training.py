@@ -117,6 +117,15 @@ class TrainingOverrides(Settings):
     early_stopping: Count | None = None
 
 
+ONLY_TASKS = {
+    "sampling": "is for several tasks, and a corpus is one",
+    "task_weights": "is for several tasks, and a corpus is one",
+    "keep_best_per_task": "is for several tasks, and a corpus is one",
+    "layer_decay": "is for heads on a trained encoder",
+    "unpad": "is not for losses between encoders, which read padded batches",
+}
+"""Settings that mean nothing to an encoder that learns from text, and why."""
+
 _NULLABLE = {"clip_norm", "early_stopping", "max_tokens", "max_steps"}
 
 

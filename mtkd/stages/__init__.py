@@ -9,6 +9,7 @@ from mtkd.stages import (
     compress,
     distill,
     evaluate,
+    lifelong,
     prepare,
     refine,
     select,
@@ -17,10 +18,11 @@ from mtkd.stages import (
     teach,
 )
 from mtkd.stages.compress import CompressRun, plan_compress
+from mtkd.stages.lifelong import LifelongRun, plan_lifelong
 from mtkd.stages.teach import cost_of_folds
 from mtkd.stages.unit import Run, Unit
 
-AnyRun = Run | CompressRun
+AnyRun = Run | CompressRun | LifelongRun
 
 STAGES: dict[str, Callable[[Run], list[Unit]]] = {
     module.STAGE: module.units
@@ -32,8 +34,10 @@ it are done."""
 
 def stages_of(run: AnyRun) -> Mapping[str, Callable[[Any], list[Unit]]]:
     """Return the stages of a run, in their order, by its recipe's kind."""
+    if isinstance(run, LifelongRun):
+        return lifelong.STAGES
     return STAGES if isinstance(run, Run) else compress.STAGES
 
 
-__all__ = ["STAGES", "AnyRun", "CompressRun", "Run", "Unit", "cost_of_folds",
-           "plan_compress", "stages_of"]  # fmt: skip
+__all__ = ["STAGES", "AnyRun", "CompressRun", "LifelongRun", "Run", "Unit", "cost_of_folds",
+           "plan_compress", "plan_lifelong", "stages_of"]  # fmt: skip

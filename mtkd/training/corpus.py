@@ -21,16 +21,17 @@ from mtkd.losses.precision import precise
 
 @dataclasses.dataclass(frozen=True)
 class TrainingCorpus:
-    """Rows of tokens to learn a language from."""
+    """Rows of tokens to learn a language from. chosen: those to train on; None for all."""
 
     rows: PreparedSplit
     name: str = "corpus"
     ranked: bool = False
+    chosen: NDArray[np.int64] | None = None
 
     @cached_property
     def places(self) -> NDArray[np.int64]:
-        """Return the numbers of all rows."""
-        return np.arange(len(self.rows))
+        """Return the numbers, in `rows`, of the rows to train on."""
+        return np.arange(len(self.rows)) if self.chosen is None else self.chosen
 
 
 @dataclasses.dataclass(frozen=True)

@@ -62,6 +62,12 @@ OTHER_LOGITS = torch.tensor([[1, 0, -1], [2, 1, 0], [0.5, -0.5, 0]], dtype=torch
         ("soft_mlm", {"temperature": 2.0}, "token", 0.237418),
         ("soft_mlm", {"temperature": 2.0, "restrict_to_masked": True}, "masked", 0.313684),
         ("soft_mlm", {"temperature": 1.0, "restrict_to_masked": True}, "masked", 0.266217),
+        (
+            "soft_mlm",
+            {"temperature": 1.0, "restrict_to_masked": True, "reverse": True},
+            "masked",
+            0.308994,
+        ),
         ("mlm", {}, "masked", 1.098612),
         ("cosine", {}, "token", 0.346667),
     ],

@@ -59,7 +59,7 @@ def recipe(tmp_path: Path) -> str:
         ("masking.share=0", "masking.share: expected more than 0"),
         ("warmup_mlm=0", "warmup_mlm: expected at least 1"),
         ("training.task_weights.rte=2", "training.task_weights: is for several tasks"),
-        ("kind=compres", "kind: expected one of glue, compress, found 'compres'"),
+        ("kind=compres", "kind: expected one of glue, compress, lifelong, found 'compres'"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_by_its_key(override: str, says: str, recipe: str) -> None:

@@ -208,12 +208,12 @@ def test_a_key_given_twice_is_refused(more, tmp_path):
         (b"a: !!python/object/apply:os.getcwd []\n", "not valid YAML"),
         (b"a: ${nowhere}\n", "a: ${nowhere}: there is no key nowhere"),
         (b"", "name: required, but missing"),
-        (b"kind: [glue]\n", "kind: expected one of glue, compress, found ['glue']"),
+        (b"kind: [glue]\n", "kind: expected one of glue, compress, lifelong, found ['glue']"),
         (
             b"corpus: {files: [a.txt]}\n",
             "kind: missing; a recipe with a corpus is",
         ),
-        (b"kind: gleu\n", "kind: expected one of glue, compress, found 'gleu'"),
+        (b"kind: gleu\n", "kind: expected one of glue, compress, lifelong, found 'gleu'"),
     ],
 )
 def test_a_file_that_is_no_recipe_is_named_with_what_is_wrong(content, message, tmp_path):
@@ -291,7 +291,8 @@ def test_a_built_in_recipe_loads_fits_its_cards_and_says_how_to_run_it(name):
     text = (files("mtkd.pipelines") / f"{name}.yaml").read_text("utf-8")
     header = text[: text.index("\nname:")]
     assert all(line.startswith("#") for line in header.splitlines())
-    assert f"mtkd {'run' if recipe.kind == 'glue' else 'compress'} {name}" in header
+    command = {"glue": "run"}.get(recipe.kind, recipe.kind)
+    assert f"mtkd {command} {name}" in header
     assert "Expect" in header
 
 

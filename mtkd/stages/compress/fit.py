@@ -12,8 +12,8 @@ from typing import Any
 from mtkd.encoders import weights_size
 from mtkd.recipe import EncoderLosses, TrainingSettings
 from mtkd.recipe.encoder_losses import OF_EMBEDDINGS
-from mtkd.stages.compress.corpus import INFO
 from mtkd.stages.compress.run import CORPUS, TEACHER, CompressRun, reads_teacher
+from mtkd.stages.corpora import INFO
 from mtkd.stages.unit import (
     Unit,
     encoder_settings,

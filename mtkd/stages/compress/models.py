@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from mtkd.batching.masking import Masking, masking_weights
+from mtkd.batching.masking import Masking
 from mtkd.distillation import DistilledEncoder, Needs
-from mtkd.encoders import check_weights, load_masked_lm, load_tokenizer
-from mtkd.examples.prepared import PreparedSplit
+from mtkd.encoders import check_weights, load_masked_lm
 from mtkd.recipe import EncoderSettings
-from mtkd.stages.compress.corpus import COUNTS
+from mtkd.stages import corpora
 from mtkd.stages.compress.run import CORPUS, TEACHER, CompressRun
 from mtkd.training.corpus import TrainingCorpus
 
@@ -36,15 +33,10 @@ def load_teacher(run: CompressRun, needs: Needs, device: torch.device) -> Distil
 
 def load_corpus(run: CompressRun, split: str) -> TrainingCorpus:
     """Return the corpus's rows, to learn from or held out."""
-    pad = load_tokenizer(run.recipe.teacher.encoder).pad_token_id
-    return TrainingCorpus(PreparedSplit(run.folder / CORPUS / f"{split}.arrow", pad))
+    return corpora.load_corpus([run.folder / CORPUS], split, run.recipe.teacher.encoder, CORPUS)
 
 
 def load_masking(run: CompressRun) -> Masking:
     """Return how the corpus is masked."""
-    tokenizer, settings = load_tokenizer(run.recipe.teacher.encoder), run.recipe.masking
-    counts = np.load(run.folder / CORPUS / COUNTS, allow_pickle=False)
-    gaps = set(range(len(counts))) - set(tokenizer.get_vocab().values())
-    never = {*tokenizer.all_special_ids, *gaps}
-    weights = masking_weights(counts, settings.smoothing, never)
-    return Masking(weights, tokenizer.mask_token_id, settings.share)
+    recipe = run.recipe
+    return corpora.load_masking([run.folder / CORPUS], recipe.teacher.encoder, recipe.masking)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mtkd.encoders import configure, encoder_folder, load_config, max_positions
 from mtkd.encoders.mlm_head import HEAD_WEIGHT, held_layers, holds_head
-from mtkd.errors import DataError, EncoderError, RecipeError
-from mtkd.examples import has_split, read_examples
+from mtkd.errors import EncoderError, RecipeError
 from mtkd.recipe import CompressRecipe, EncoderLosses
-from mtkd.task import Task, load_task
+from mtkd.stages.corpora import corpus_tasks, encoder_config
+from mtkd.task import Task
 
 CORPUS, TEACHER, START, STUDENT = "corpus", "teacher", "student_init", "student"
 
@@ -35,9 +34,7 @@ def plan_compress(recipe: CompressRecipe, folder: Path) -> CompressRun:
     Raises: RecipeError: naming all that does not fit at once. EncoderError: there is no teacher, or
         its configuration is not one. CardError: a task's card.
     """
-    tasks, faults = _tasks(recipe)
-    faults += [f"corpus.files: {path}: no such file" for path in recipe.corpus.files
-               if not Path(path).is_file()]  # fmt: skip
+    tasks, faults = corpus_tasks("corpus", recipe.corpus)
     faults += _encoder_faults(recipe)
     if faults:
         raise RecipeError("\n".join([f"{recipe.name}: {len(faults)} fault(s)", *faults]))
@@ -46,41 +43,15 @@ def plan_compress(recipe: CompressRecipe, folder: Path) -> CompressRun:
 
 def teacher_config(recipe: CompressRecipe) -> dict[str, Any]:
     """Return the teacher's config.json, with its depth as the recipe sets it."""
-    config = json.loads(_config_path(recipe).read_text("utf-8"))
-    if recipe.teacher.layers is not None:
-        config["num_hidden_layers"] = recipe.teacher.layers
-    return config
-
-
-def _config_path(recipe: CompressRecipe) -> Path:
-    return encoder_folder(recipe.teacher.encoder) / "config.json"
-
-
-def _tasks(recipe: CompressRecipe) -> tuple[dict[str, Task], list[str]]:
-    """Return the tasks whose texts are read, by name, and what is wrong with them."""
-    tasks: dict[str, Task] = {}
-    faults = []
-    for source in recipe.corpus.tasks:
-        task = load_task(source)
-        if task.name in tasks:
-            faults.append(f"corpus.tasks: {task.name} stands twice")
-        if not task.train_splits:
-            faults.append(f"corpus.tasks: {task.name} has no train rows; leave it out")
-        tasks[task.name] = task
-        try:
-            for split in task.train_splits:
-                if not has_split(task, split, recipe.corpus.data):
-                    read_examples(task, split, recipe.corpus.data)  # says which file
-        except DataError as error:
-            faults.append(f"corpus.data: {task.name}: {error}")
-    return dict(sorted(tasks.items())), faults  # their order in the recipe changes nothing
+    return encoder_config(recipe.teacher)
 
 
 def _encoder_faults(recipe: CompressRecipe) -> list[str]:
     from mtkd.distillation.needs import shape_of  # with torch, not to list recipes
     from mtkd.distillation.pair import check_pair
 
-    encoder, config, path = recipe.teacher.encoder, teacher_config(recipe), _config_path(recipe)
+    encoder, config = recipe.teacher.encoder, teacher_config(recipe)
+    path = encoder_folder(encoder) / "config.json"
     found = []
     kind = config.get("model_type")
     if kind in HEAD_WEIGHT:

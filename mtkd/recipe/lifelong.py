@@ -1,0 +1,128 @@
+"""The recipe of a `lifelong` pipeline: an encoder that learns one corpus after another."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from mtkd.recipe.compress import CorpusSettings, MaskingSettings, between_texts_fault
+from mtkd.recipe.encoder_losses import EmbeddingSettings, EncoderLosses
+from mtkd.recipe.fields import Count, Name, Positive, Settings
+from mtkd.recipe.names import twins
+from mtkd.recipe.schema import EncoderSettings
+from mtkd.recipe.training import ONLY_TASKS, TrainingSettings
+
+Method = Literal["sequential", "replay", "joint", "separate", "logit", "representation",
+                 "contrastive", "seed", "seed_logit"]  # fmt: skip
+
+_MLM: dict[str, Any] = {"mlm": {"weight": 1.0}}
+_LOGIT: dict[str, Any] = {
+    "soft_mlm": {"weight": 1.0, "temperature": 1.0, "restrict_to_masked": True}
+}
+_SIMCSE: dict[str, Any] = {"simcse": {"weight": 1.0}}
+_LOSSES: dict[Method, dict[str, Any]] = {
+    "sequential": _MLM,
+    "replay": _MLM,
+    "joint": _MLM,
+    "separate": _MLM,
+    "logit": _MLM | _LOGIT,
+    "representation": _MLM | {"representation": {"weight": 1.0}},
+    "contrastive": _MLM | _SIMCSE | {"contrastive": {"weight": 1.0}},
+    "seed": _MLM | _SIMCSE | {"seed": {"weight": 1.0}},
+    "seed_logit": _MLM | _SIMCSE | {"seed": {"weight": 1.0}} | _LOGIT,
+}
+
+
+class Domain(Settings):
+    """One corpus of a stream, and how many updates are made on it."""
+
+    name: Name
+    corpus: CorpusSettings
+    steps: Count
+
+
+class Replay(Settings):
+    """Rows of earlier corpora that are learnt again.
+
+    rows: that are remembered, of all corpora before. strategy: reservoir keeps any row seen so far
+    with the same probability, balanced as many of each corpus. ratio: updates on remembered rows
+    for each on the new corpus's.
+    """
+
+    rows: Count = 1000
+    strategy: Literal["reservoir", "balanced"] = "reservoir"
+    ratio: Positive = 0.25
+
+
+class LifelongRecipe(Settings):
+    """A whole pipeline: corpora, an encoder adapted to one after another, what it has kept.
+
+    method: sequential, replay, joint (on all corpora so far, each time from the start) and separate
+    (each from the start) learn words alone; the others are held to the encoder of before as well
+    (Jin et al. 2022, arXiv 2110.08534). losses: beside the method's, or in place of those of the
+    same name; null takes one out. replay: goes with any method that goes on from the last encoder.
+    """
+
+    name: Name
+    description: str = ""
+    kind: Literal["lifelong"]
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
+    encoder: EncoderSettings
+    stream: tuple[Domain, ...]
+    method: Method = "seed_logit"
+    losses: EncoderLosses = EncoderLosses()
+    replay: Replay | None = None
+    masking: MaskingSettings = MaskingSettings()
+    embeddings: EmbeddingSettings = EmbeddingSettings()
+    training: TrainingSettings = TrainingSettings()
+
+    @property
+    def weighted_losses(self) -> EncoderLosses:
+        """Return the losses that the method and the recipe come to."""
+        own = self.losses.model_dump(include=self.losses.model_fields_set)
+        return EncoderLosses.model_validate({**_LOSSES[self.method], **own})
+
+    @property
+    def memory(self) -> Replay | None:
+        """Return what is remembered of earlier corpora; None where nothing is."""
+        return self.replay or (Replay() if self.method == "replay" else None)
+
+    @model_validator(mode="after")
+    def _stream_is_one(self) -> LifelongRecipe:
+        names = [domain.name for domain in self.stream]
+        if len(names) < 2:
+            raise ValueError(f"stream: expected two corpora or more, found {len(names)}: of one "
+                             "nothing can be forgotten; mtkd compress trains on one"
+                             )  # fmt: skip
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"stream: two corpora are named {', '.join(twice)}")
+        if alike := twins(names):
+            raise ValueError(f"stream: {', '.join(alike)} would share a folder on macOS or Windows")
+        if self.replay is not None and self.method in {"joint", "separate"}:
+            raise ValueError(f"replay: method {self.method} begins anew with each corpus; leave it "
+                             "out")  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
+    def _losses_can_be_had(self) -> LifelongRecipe:
+        losses = self.weighted_losses
+        if not losses.weighted():
+            raise ValueError("losses: none has a weight above 0, so nothing would be learnt")
+        if fault := between_texts_fault(losses, self.training):
+            raise ValueError(fault)
+        return self
+
+    @model_validator(mode="after")
+    def _training_by_steps(self) -> LifelongRecipe:
+        given = self.training.model_fields_set
+        if long := sorted({"epochs", "max_steps"} & given):
+            raise ValueError(f"training.{long[0]}: stream.N.steps says how long; leave it out")
+        if unused := sorted({"keep", "early_stopping"} & given):
+            raise ValueError(f"training.{unused[0]}: each corpus is learnt for as many steps as it "
+                             "has; leave it out")  # fmt: skip
+        defaults = TrainingSettings()
+        for key, why in ONLY_TASKS.items():
+            if getattr(self.training, key) != getattr(defaults, key):
+                raise ValueError(f"training.{key}: {why}; leave it out")
+        return self
