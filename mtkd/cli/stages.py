@@ -42,6 +42,7 @@ _COMMANDS: dict[str, tuple[str | None, str]] = {  # and the stage that each ends
     "distill-encoder": ("distill-encoder", "Of a compress recipe: train the student on text."),
     "corpora": ("corpora", "Of a lifelong recipe: cut each corpus's texts to rows of tokens."),
     "adapt": ("adapt", "Of a lifelong recipe: train the encoder on one corpus after another."),
+    "finetune": ("finetune", "Of a lifelong recipe: fine-tune each checkpoint on tasks."),
 }
 
 
@@ -172,8 +173,8 @@ def _print_evaluation(opened: AnyRun, with_submission: bool) -> None:
         from mtkd.stages.lifelong import table as lifelong_table
 
         content = lifelong_table.read_content(opened.folder)
-        print_table(*lifelong_table.table_cells(content))
-        print_table(*lifelong_table.kept_cells(content))
+        for header, rows in lifelong_table.tables(content):
+            print_table(header, rows)
         print(f"{lifelong_table.LEGEND}\nCheckpoints: {opened.folder / 'checkpoints'}")
         return
     if isinstance(opened, CompressRun):

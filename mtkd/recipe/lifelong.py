@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from mtkd.recipe.compress import CorpusSettings, MaskingSettings, between_texts_fault
 from mtkd.recipe.encoder_losses import EmbeddingSettings, EncoderLosses
 from mtkd.recipe.fields import Count, Name, Positive, Settings
-from mtkd.recipe.names import twins
-from mtkd.recipe.schema import EncoderSettings
+from mtkd.recipe.names import Place, twins
+from mtkd.recipe.schema import DataSettings, EncoderSettings
 from mtkd.recipe.training import ONLY_TASKS, TrainingSettings
 
 Method = Literal["sequential", "replay", "joint", "separate", "logit", "representation",
@@ -35,11 +35,21 @@ _LOSSES: dict[Method, dict[str, Any]] = {
 
 
 class Domain(Settings):
-    """One corpus of a stream, and how many updates are made on it."""
+    """One corpus of a stream, how many updates are made on it, and tasks that are of its kind."""
 
     name: Name
     corpus: CorpusSettings
     steps: Count
+    tasks: tuple[Place, ...] = ()  # names of cards, or paths to cards
+
+
+class Downstream(Settings):
+    """How each checkpoint is fine-tuned on the tasks of each corpus, and scored on dev."""
+
+    data: DataSettings = DataSettings()
+    seeds: Count = 3
+    pooling: Literal["first", "mean"] = "mean"
+    training: TrainingSettings = TrainingSettings()
 
 
 class Replay(Settings):
@@ -76,6 +86,7 @@ class LifelongRecipe(Settings):
     masking: MaskingSettings = MaskingSettings()
     embeddings: EmbeddingSettings = EmbeddingSettings()
     training: TrainingSettings = TrainingSettings()
+    downstream: Downstream = Downstream()
 
     @property
     def weighted_losses(self) -> EncoderLosses:
@@ -99,6 +110,11 @@ class LifelongRecipe(Settings):
             raise ValueError(f"stream: two corpora are named {', '.join(twice)}")
         if alike := twins(names):
             raise ValueError(f"stream: {', '.join(alike)} would share a folder on macOS or Windows")
+        if len({bool(domain.tasks) for domain in self.stream}) > 1:
+            lacking = [d.name for d in self.stream if not d.tasks]
+            raise ValueError(f"stream: {', '.join(lacking)} without tasks, and others with some: "
+                             "scores are compared over all; give each some, or none"
+                             )  # fmt: skip
         if self.replay is not None and self.method in {"joint", "separate"}:
             raise ValueError(f"replay: method {self.method} begins anew with each corpus; leave it "
                              "out")  # fmt: skip
@@ -116,6 +132,10 @@ class LifelongRecipe(Settings):
     @model_validator(mode="after")
     def _training_by_steps(self) -> LifelongRecipe:
         given = self.training.model_fields_set
+        if unused := sorted({"keep", "early_stopping", "keep_best_per_task"}
+                            & self.downstream.training.model_fields_set):  # fmt: skip
+            raise ValueError(f"downstream.training.{unused[0]}: the last epoch is scored, as the "
+                             "best would be chosen on the same rows; leave it out")  # fmt: skip
         if long := sorted({"epochs", "max_steps"} & given):
             raise ValueError(f"training.{long[0]}: stream.N.steps says how long; leave it out")
         if unused := sorted({"keep", "early_stopping"} & given):

@@ -36,12 +36,13 @@ class Fit:
     """A model to be trained.
 
     place: where it goes in the run directory. start: place of a trained model to go on from, whose
-    heads are kept where it has them; None starts from the pretrained encoder. soft: tasks that
-    have soft labels; distill_weight, anneal and temperature are theirs, as in
-    `mtkd.training.Objective`. seed_names: what beside the recipe's seed sets random numbers apart.
-    fold: the part of the train rows of tasks with teachers that is left out. unlabelled: of `soft`,
-    the tasks with rows that have soft labels only. losses: between encoders; live: the candidate
-    that is the live teacher for each of some tasks; losses_alone: whether labels do not count.
+    heads are kept where it has them; None starts from the pretrained encoder, or from `weights`:
+    the place of another encoder with the same tokens. soft: tasks that have soft labels;
+    distill_weight, anneal and temperature are theirs, as in `mtkd.training.Objective`. seed_names:
+    what beside the recipe's seed sets random numbers apart. fold: the part of the train rows of
+    tasks with teachers that is left out. unlabelled: of `soft`, the tasks with rows that have soft
+    labels only. losses: between encoders; live: the candidate that is the live teacher for each of
+    some tasks; losses_alone: whether labels do not count.
     """
 
     stage: str
@@ -52,6 +53,7 @@ class Fit:
     training: TrainingSettings
     seed_names: tuple[str, ...]
     start: str | None = None
+    weights: str | None = None
     soft: tuple[str, ...] = ()
     distill_weight: float = 0.0
     anneal: bool = False
@@ -69,7 +71,11 @@ def fit_unit(run: Run, fit: Fit) -> Unit:
         "seed": run.recipe.seed,
         "seed names": list(fit.seed_names),
         "tasks": sorted(fit.tasks),
-        **encoder_settings("encoder", fit.encoder),
+        **(
+            encoder_settings("encoder", fit.encoder)
+            if fit.weights is None
+            else {"encoder.dropout": fit.encoder.dropout}
+        ),
         **training_settings(fit.training, fit.tasks),
     }
     for name in sorted(fit.tasks):
@@ -100,6 +106,7 @@ def fit_unit(run: Run, fit: Fit) -> Unit:
             *(prepared_place(encoder, task, "unlabelled") for task in sorted(fit.unlabelled)),
             *(soft_labels_place(task) for task in sorted(fit.soft)),
             *([fit.start] if fit.start else []),
+            *([fit.weights] if fit.weights else []),
             *(teacher_place(live.name, task) for task, live in sorted(fit.live.items())),
             *_rows_of_live(fit),
         ),

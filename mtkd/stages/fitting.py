@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os.path
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from mtkd.errors import EncoderError
 from mtkd.inference import predict
 from mtkd.metrics import is_constant, score, task_score
 from mtkd.model import MultiTaskModel, add_head, build_model
-from mtkd.recipe import derive_seed
+from mtkd.recipe import EncoderSettings, derive_seed
 from mtkd.stages.fit import Fit
 from mtkd.stages.live import with_live_teachers
 from mtkd.stages.live_dev import dev_losses
@@ -92,6 +93,10 @@ def train_fit(run: Run, fit: Fit, folder: Path) -> dict[str, Any]:
 
 def _start(run: Run, fit: Fit, seed: int) -> MultiTaskModel:
     tasks = {name: run.tasks[name] for name in fit.tasks}
+    if fit.weights is not None:
+        place = os.path.normpath(run.folder / fit.weights)  # it may stand beside the folder
+        own = EncoderSettings(encoder=place, dropout=fit.encoder.dropout)
+        return build_model(own, tasks, fit.heads, seed)
     if fit.start is None:
         check_weights(fit.encoder.encoder)
         return build_model(fit.encoder, tasks, fit.heads, seed)

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from mtkd.stages.lifelong import adapt, corpora, evaluate
+from mtkd.stages.lifelong import adapt, corpora, evaluate, finetune
 from mtkd.stages.lifelong.run import LifelongRun, plan_lifelong
 from mtkd.stages.unit import Unit
 
 STAGES: dict[str, Callable[[LifelongRun], list[Unit]]] = {
-    module.STAGE: module.units for module in (corpora, adapt, evaluate)
+    module.STAGE: module.units for module in (corpora, adapt, finetune, evaluate)
 }
 """Stages in their order."""
 

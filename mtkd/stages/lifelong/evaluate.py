@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mtkd.stages.lifelong import finetune
 from mtkd.stages.lifelong.run import CHECKPOINTS, CORPORA, LifelongRun
 from mtkd.stages.unit import Unit, flat
 
@@ -16,6 +17,9 @@ def units(run: LifelongRun) -> list[Unit]:
     """Return the one unit of this stage."""
     settings = {"seed": run.recipe.seed, **flat("masking", run.recipe.masking)}
     needs = tuple(f"{room}/{name}" for room in (CORPORA, CHECKPOINTS) for name in run.names)
+    if run.on_tasks is not None:
+        settings["tasks"] = [sorted(tasks) for tasks in run.downstream]
+        needs += finetune.copies(run)
     return [Unit(STAGE, PLACE, {**settings, "stream": list(run.names)}, needs,
                  partial(_build, run))]  # fmt: skip
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from mtkd.encoders import configure, load_config, max_positions
 from mtkd.errors import RecipeError
-from mtkd.recipe import EncoderLosses, LifelongRecipe
+from mtkd.recipe import EncoderLosses, GlueRecipe, HeadSettings, LifelongRecipe, Student
 from mtkd.stages.corpora import corpus_tasks, encoder_config
-from mtkd.task import Task
+from mtkd.stages.unit import Run
+from mtkd.task import Task, load_task, plan_tasks
 
-CORPORA, CHECKPOINTS = "corpora", "checkpoints"
+CORPORA, CHECKPOINTS, DOWNSTREAM = "corpora", "checkpoints", "downstream"
 OF_BEFORE = frozenset({"joint", "separate"})  # methods that begin anew with each corpus
 
 
@@ -20,12 +21,15 @@ OF_BEFORE = frozenset({"joint", "separate"})  # methods that begin anew with eac
 class LifelongRun:
     """A recipe, the tasks whose texts its corpora read, and the directory of the run.
 
-    tasks: by the number of a corpus in the stream, then by name.
+    tasks: by the number of a corpus in the stream, then by name. downstream: the tasks that each
+    corpus has, likewise, and a run of theirs in a folder of its own; None without any.
     """
 
     recipe: LifelongRecipe
     tasks: tuple[Mapping[str, Task], ...]
     folder: Path
+    downstream: tuple[tuple[str, ...], ...] = ()
+    on_tasks: Run | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -97,4 +101,27 @@ def plan_lifelong(recipe: LifelongRecipe, folder: Path) -> LifelongRun:
                       )  # fmt: skip
     if faults:
         raise RecipeError("\n".join([f"{recipe.name}: {len(faults)} fault(s)", *faults]))
-    return LifelongRun(recipe, tuple(tasks), folder)
+    if not any(domain.tasks for domain in recipe.stream):
+        return LifelongRun(recipe, tuple(tasks), folder)
+    names = tuple(tuple(load_task(source).name for source in d.tasks) for d in recipe.stream)
+    on_tasks = _run_on_tasks(recipe, folder / DOWNSTREAM)
+    return LifelongRun(recipe, tuple(tasks), folder, names, on_tasks)
+
+
+def _run_on_tasks(recipe: LifelongRecipe, folder: Path) -> Run:
+    """Return the run on tasks that checkpoints are fine-tuned in.
+
+    Raises: RecipeError, CardError: a task cannot be trained on.
+    """
+    sources = tuple(dict.fromkeys(source for d in recipe.stream for source in d.tasks))
+    heads = {load_task(source).name: HeadSettings(pooling=recipe.downstream.pooling)
+             for source in sources}  # fmt: skip
+    student = Student(encoder=recipe.encoder.encoder, dropout=recipe.encoder.dropout, heads=heads)
+    training = recipe.downstream.training.model_copy(update={"keep": "last"})
+    planned, tasks = plan_tasks(
+        GlueRecipe(name=recipe.name, seed=recipe.seed, tasks=sources, data=recipe.downstream.data,
+                   student=student, training=training)
+    )  # fmt: skip
+    if scored := [name for name, task in tasks.items() if task.head_of is not None]:
+        raise RecipeError(f"stream: {', '.join(scored)}: has no rows to train on; leave it out")
+    return Run(planned, tasks, folder)

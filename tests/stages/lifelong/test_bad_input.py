@@ -29,6 +29,9 @@ FAULTS = [
     (("training.epochs=2",), "training.epochs: stream.N.steps says how long"),
     (("training.keep=best",), "training.keep: each corpus is learnt for as many steps"),
     (("training.layer_decay=0.9",), "training.layer_decay: "),
+    (("stream.0.tasks=[rte]",), "stream: people, things without tasks, and others with some"),
+    (("stream.0.tasks=[rtee]", "stream.1.tasks=[rte]", "stream.2.tasks=[rte]"), "rtee: no such"),
+    (("downstream.training.keep=best",), "downstream.training.keep: the last epoch is scored"),
     (("encoder.encoder=./nowhere",), "./nowhere: no such directory"),
     (("encoder.layers=3",), "layers=3, but it has 2"),
 ]

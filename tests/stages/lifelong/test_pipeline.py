@@ -13,8 +13,11 @@ from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
 from mtkd.errors import Interrupted
+from mtkd.metrics import continual
 from mtkd.pipeline import open_run, statuses
 from mtkd.recipe import load_recipe
+from mtkd.stages.fitting import _start
+from mtkd.stages.lifelong import finetune
 from tests.carry_out import carried_out
 from tests.training.small import after_step, terminate
 
@@ -106,10 +109,9 @@ def test_separate_and_joint_begin_anew_with_each_corpus(stream: Path, tmp_path: 
         assert set(last.needs) == corpora
 
 
-def test_what_is_learnt_last_is_known_best_without_anything_to_hold_on_to(
+def test_what_is_learnt_is_known_better_than_before_and_what_is_kept_follows_from_that(
     stream: Path, tmp_path: Path
 ) -> None:
-    """Each corpus has words of its own, and a long training on it."""
     long = [f"stream.{n}.steps=40" for n in range(3)]
     run = carried_out(stream, tmp_path / "run", "method=sequential", *long, *QUIET,
                       last="evaluate")  # fmt: skip
@@ -117,7 +119,10 @@ def test_what_is_learnt_last_is_known_best_without_anything_to_hold_on_to(
     nats = content["mlm"]
     for after in range(3):
         assert nats[after][after] == min(row[after] for row in nats[: after + 1])
-    assert content["kept"]["forgetting"] > 0
+    scores = [[-value for value in row] for row in nats]
+    assert content["kept"]["words"]["forgetting"] == continual.forgetting(scores)
+    assert content["kept"]["words"]["adaptation"] == continual.adaptation(scores)
+    assert "tasks" not in content["kept"]
     table = (run.folder / "evaluation" / "table.md").read_text("utf-8")
     assert "after people" in table
 
@@ -133,6 +138,72 @@ def test_two_runs_write_the_same_bytes_and_a_stopped_one_goes_on_to_them(
             carried_out(stream, tmp_path / "stopped", "replay.rows=20", last="evaluate")
     stopped = carried_out(stream, tmp_path / "stopped", "replay.rows=20", last="evaluate")
     assert made(whole.folder) == made(stopped.folder)
+
+
+TASKS = (
+    "stream.0.tasks=[rte]",
+    "stream.1.tasks=[cola,rte]",
+    "stream.2.tasks=[stsb]",
+    "downstream.seeds=2",
+    "downstream.training.epochs=1",
+    "downstream.training.precision=fp32",
+)
+
+
+def test_each_checkpoint_is_fine_tuned_on_each_corpuss_tasks_by_several_seeds(
+    stream: Path, tmp_path: Path, tiny_glue: Path
+) -> None:
+    given = (*TASKS, f"downstream.data.root={tiny_glue}", "downstream.data.max_length=32")
+    run = carried_out(stream, tmp_path / "run", *given, last="evaluate")
+    content = json.loads((run.folder / "evaluation" / "metrics.json").read_text("utf-8"))
+    assert content["tasks"] == [["rte"], ["cola", "rte"], ["stsb"]]
+
+    def score(name: str, task: str, seed: int) -> float:
+        folder = run.folder / "downstream" / "finetune" / name / task / str(seed)
+        chosen = json.loads((folder / "metrics.json").read_text("utf-8"))["chosen"]
+        return float(chosen["mean"])
+
+    for t, name in enumerate(NAMES):
+        for s in (1, 2):
+            both = (score(name, "cola", s) + score(name, "rte", s)) / 2
+            found = [content["scores"][t][i][s - 1] for i in range(3)]
+            assert found == pytest.approx([score(name, "rte", s), both, score(name, "stsb", s)])
+    matrix = [[sum(cell) / 2 for cell in row] for row in content["scores"]]
+    assert content["kept"]["tasks"]["average"] == pytest.approx(sum(matrix[2]) / 3)
+    transfer = (matrix[2][0] - matrix[0][0] + matrix[2][1] - matrix[1][1]) / 2
+    assert content["kept"]["tasks"]["backward_transfer"] == pytest.approx(transfer)
+    # a copy starts from its checkpoint, and seeds differ
+    units = {s.unit.place: s.unit for s in statuses(run)["finetune"]}
+    copy = units["downstream/finetune/people/rte/2"]
+    assert "checkpoints/people" in copy.needs
+    one, two = (load_file(run.folder / f"downstream/finetune/people/rte/{s}/model.safetensors")
+                for s in (1, 2))  # fmt: skip
+    assert any(not torch.equal(one[name], two[name]) for name in one)
+    assert len([place for place in units if "/prepared/" in place]) == 3
+    assert not [place for place in units if "prepared_test" in place]
+    table = (run.folder / "evaluation" / "table.md").read_text("utf-8")
+    assert "people (cola, rte)" in table
+    later = open_run(load_recipe(str(stream), [*given, "stream.2.steps=4"]), run.folder)
+    stale = {s.unit.place for parts in statuses(later).values() for s in parts if s.state != "done"}
+    own = {f"downstream/finetune/things/{task}/{s}" for task in ("rte", "cola", "stsb")
+           for s in (1, 2)}  # fmt: skip
+    assert stale == {"checkpoints/things", "evaluation"} | own
+
+
+def test_a_copy_begins_with_the_weights_of_its_checkpoint(
+    stream: Path, tmp_path: Path, tiny_glue: Path
+) -> None:
+    rows = (f"downstream.data.root={tiny_glue}", "downstream.data.max_length=32")
+    run = carried_out(stream, tmp_path / "run", *TASKS, *rows, last="adapt")
+    unit = next(u for u in finetune.units(run) if u.place == "downstream/finetune/people/rte/1")
+    on_tasks, fit = unit.build.args
+    encoder = _start(on_tasks, fit, 1).encoder.state_dict()
+    saved = weights(run.folder, "people")
+    shared = {name for name in encoder if f"bert.{name}" in saved}
+    assert {name for name in encoder if "pooler" not in name} == shared
+    assert all(torch.equal(encoder[name], saved[f"bert.{name}"]) for name in shared)
+    other = weights(run.folder, "animals")
+    assert not all(torch.equal(saved[f"bert.{name}"], other[f"bert.{name}"]) for name in shared)
 
 
 CHECKPOINTS = [f"checkpoints/{name}" for name in NAMES]
