@@ -4,6 +4,9 @@
 from mtkd.cli import stages
 
 # isort: split
+from mtkd.cli import lifelong
+
+# isort: split
 from mtkd.cli import soft_labels
 
 # isort: split
@@ -13,4 +16,4 @@ from mtkd.cli import submission
 from mtkd.cli import lists
 from mtkd.cli.app import app, main
 
-__all__ = ["app", "lists", "main", "soft_labels", "stages", "submission"]
+__all__ = ["app", "lifelong", "lists", "main", "soft_labels", "stages", "submission"]

@@ -10,6 +10,9 @@ from statistics import fmean, stdev
 from typing import Any
 
 from mtkd.artifacts import check_files, read_manifest
+from mtkd.errors import RunDirError
+
+Table = tuple[list[str], list[list[str]]]  # header and rows
 
 LEGEND = (
     "Perplexity of masked words on held-out text, with the same masks after each corpus; words are "
@@ -20,7 +23,7 @@ LEGEND = (
 )
 
 
-def table_cells(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def table_cells(content: Mapping[str, Any]) -> Table:
     """Return header and rows of the perplexities."""
     names = content["domains"]
     rows = [
@@ -30,7 +33,7 @@ def table_cells(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]
     return ["perplexity", *names], rows
 
 
-def score_cells(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def score_cells(content: Mapping[str, Any]) -> Table:
     """Return header and rows of the scores on tasks; no rows without any."""
     names, tasks = content["domains"], content.get("tasks", [])
     header = ["tasks", *(f"{n} ({', '.join(t)})" for n, t in zip(names, tasks, strict=False))]
@@ -42,14 +45,21 @@ def score_cells(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]
     return header, rows
 
 
-def kept_cells(content: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def kept_cells(content: Mapping[str, Any]) -> Table:
     """Return header and rows of what was kept: of words, and of tasks where there are some."""
-    kept = content["kept"]
-    header = [content["method"], *(name.replace("_", " ") for name in kept["words"])]
-    shown = {"words": 1, "tasks": 100}
-    rows = [[what, *(f"{shown[what] * value:+.{3 if what == 'words' else 1}f}"
-                     for value in found.values())] for what, found in kept.items()]  # fmt: skip
-    return header, rows
+    return [content["method"], *_names(content)], [
+        [what, *_values(content, what)] for what in content["kept"]
+    ]
+
+
+def _names(content: Mapping[str, Any]) -> list[str]:
+    return [name.replace("_", " ") for name in content["kept"]["words"]]
+
+
+def _values(content: Mapping[str, Any], what: str) -> list[str]:
+    """Return words in nats, and scores of tasks as percentages."""
+    values = content["kept"][what].values()
+    return [f"{v:+.3f}" if what == "words" else f"{100 * v:+.1f}" for v in values]
 
 
 def _deviation(values: Sequence[float]) -> float:
@@ -59,15 +69,42 @@ def _deviation(values: Sequence[float]) -> float:
 def read_content(folder: Path) -> dict[str, Any]:
     """Return what a run's evaluation found.
 
-    Raises: RunDirError: it is damaged.
+    Raises: RunDirError: there is none, it is damaged, or it is of another kind of run.
     """
     place = folder / "evaluation"
-    if (manifest := read_manifest(place)) is not None:
-        check_files(place, manifest)
-    return json.loads((place / "metrics.json").read_text("utf-8"))
+    if (manifest := read_manifest(place)) is None:
+        raise RunDirError(f"{folder}: has no finished evaluation; mtkd lifelong {folder} makes one")
+    check_files(place, manifest)
+    content = json.loads((place / "metrics.json").read_text("utf-8"))
+    if "domains" not in content:
+        raise RunDirError(f"{folder}: is not the run of a lifelong recipe")
+    return content
 
 
-def tables(content: Mapping[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
+def compared(contents: Mapping[str, Mapping[str, Any]]) -> list[Table]:
+    """Return a table of words, and one of tasks where all runs have some: a row a run.
+
+    Args: contents: of `read_content`, by run.
+    Raises: RunDirError: the runs are of different streams, whose figures do not compare.
+    """
+    first = next(iter(contents.values()))
+    for run, content in contents.items():
+        for key, what in (("domains", "corpora"), ("rows", "numbers of held-out rows")):
+            if content[key] != first[key]:
+                raise RunDirError(f"{run}: has other {what} ({content[key]}) than the first "
+                                  f"({first[key]}): their figures do not compare; give runs of one "
+                                  "stream")  # fmt: skip
+    found = []
+    for what in ("words", "tasks"):
+        if all(what in content["kept"] for content in contents.values()):
+            header = ["run", "method", f"{what}: average", *_names(first)[1:]]
+            rows = [[run, content["method"], *_values(content, what)]
+                    for run, content in contents.items()]  # fmt: skip
+            found.append((header, rows))
+    return found
+
+
+def tables(content: Mapping[str, Any]) -> list[Table]:
     """Return the tables that there is something in."""
     found = (table_cells(content), score_cells(content), kept_cells(content))
     return [(header, rows) for header, rows in found if rows]

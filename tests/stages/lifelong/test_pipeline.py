@@ -19,6 +19,7 @@ from mtkd.recipe import load_recipe
 from mtkd.stages.fitting import _start
 from mtkd.stages.lifelong import finetune
 from tests.carry_out import carried_out
+from tests.cli.process import code_of
 from tests.training.small import after_step, terminate
 
 METHODS = ("sequential", "replay", "joint", "separate", "logit", "representation", "contrastive",
@@ -236,3 +237,23 @@ def test_a_key_makes_stale_what_it_shapes_and_what_follows(
 @pytest.fixture
 def finished(stream: Path, tmp_path: Path) -> Path:
     return carried_out(stream, tmp_path / "run", last="evaluate").folder
+
+
+def test_runs_of_one_stream_are_compared_and_of_others_refused(
+    stream: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    for method in ("sequential", "logit"):
+        carried_out(stream, tmp_path / method, f"method={method}", last="evaluate")
+    assert code_of(monkeypatch, "lifelong-compare", "sequential", "logit") == 0
+    said = capsys.readouterr().out
+    assert "backward transfer" in said
+    kept = json.loads((tmp_path / "logit" / "evaluation" / "metrics.json").read_text())["kept"]
+    assert f"{kept['words']['forgetting']:+.3f}" in said
+    assert code_of(monkeypatch, "lifelong-compare", "sequential", "logit", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["logit"] == kept
+    carried_out(stream, tmp_path / "other", "stream.0.name=beasts", last="evaluate")
+    for given, says in (("other", "other: has other corpora"), ("nowhere", "nowhere: has no fin")):
+        assert code_of(monkeypatch, "lifelong-compare", "sequential", given) == 2
+        assert says in capsys.readouterr().err
