@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from mtkd.terminal import print_table
 @app.command("lifelong-compare")
 def lifelong_compare(
     runs: Annotated[list[Path], typer.Argument(help="Run directories of lifelong recipes.")],
+    plot: Annotated[Path | None, typer.Option(help="Draw into this folder, PNG and SVG.")] = None,
     as_json: Json = False,
 ) -> None:
     """Compare what lifelong runs of one stream have kept: of words, and of tasks."""
@@ -22,6 +24,11 @@ def lifelong_compare(
 
     contents = {str(run): read_content(run) for run in runs}
     found = compared(contents)
+    if plot is not None:
+        from mtkd.inspection.plots.stream import plot_streams
+
+        for path in plot_streams(contents, plot):
+            print(path, file=sys.stderr if as_json else sys.stdout)
     if as_json:
         print(json.dumps({run: content["kept"] for run, content in contents.items()}, indent=2))
         return

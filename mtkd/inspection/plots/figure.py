@@ -54,11 +54,16 @@ def styled() -> Iterator[None]:
 
 
 def new_figure(info: StoreInfo, what: str, width: float, height: float) -> Figure:
+    """Return an empty figure of a store with a title. Args: width, height: in inches."""
+    return titled_figure(f"{info.task}/{info.split}: {what}", width, height)
+
+
+def titled_figure(title: str, width: float, height: float) -> Figure:
     """Return an empty figure with a title. Args: width, height: in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(f"{info.task}/{info.split}: {what}", fontsize=11)
+    figure.suptitle(title, fontsize=11)
     return figure
 
 

@@ -253,6 +253,17 @@ def test_runs_of_one_stream_are_compared_and_of_others_refused(
     assert f"{kept['words']['forgetting']:+.3f}" in said
     assert code_of(monkeypatch, "lifelong-compare", "sequential", "logit", "--json") == 0
     assert json.loads(capsys.readouterr().out)["logit"] == kept
+    drawn = []
+    for folder in ("one", "two"):
+        command = ("lifelong-compare", "sequential", "logit", "--plot", folder)
+        assert code_of(monkeypatch, *command) == 0
+        drawn.append({p.name: p.read_bytes() for p in (tmp_path / folder).iterdir()})
+    pictures = {"1-words", "2-words", "retention-words"}
+    assert set(drawn[0]) == {f"{name}.{kind}" for name in pictures for kind in ("png", "svg")}
+    assert drawn[0] == drawn[1]
+    nats = json.loads((tmp_path / "logit" / "evaluation" / "metrics.json").read_text())["mlm"]
+    svg = drawn[0]["2-words.svg"].decode()
+    assert all(f"<!-- {value:.2f} -->" in svg for row in nats for value in row)
     carried_out(stream, tmp_path / "other", "stream.0.name=beasts", last="evaluate")
     for given, says in (("other", "other: has other corpora"), ("nowhere", "nowhere: has no fin")):
         assert code_of(monkeypatch, "lifelong-compare", "sequential", given) == 2
