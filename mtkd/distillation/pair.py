@@ -29,9 +29,9 @@ class Pair:
         return tuple(term for term in self.terms if isinstance(term, StateTerm))
 
     @property
-    def queue(self) -> int:
-        """Return how many of the teacher's embeddings are to be kept."""
-        return max((t.queue for t in self.terms if isinstance(t, EmbeddingTerm)), default=0)
+    def queued(self) -> bool:
+        """Return whether the teacher's embeddings of texts before are read."""
+        return any(isinstance(term, EmbeddingTerm) and term.queued for term in self.terms)
 
     @property
     def student(self) -> Needs:

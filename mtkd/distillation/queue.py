@@ -41,8 +41,3 @@ class EmbeddingQueue(nn.Module):
         places = (int(self.pushed) + torch.arange(len(embeddings))) % size
         self.slots[places.to(self.slots.device)] = embeddings.to(self.slots.dtype)
         self.pushed += len(embeddings)
-
-    def empty(self) -> None:
-        """Forget all, as when the model that they are of changes."""
-        self.slots.zero_()
-        self.pushed.zero_()

@@ -28,7 +28,6 @@ from mtkd.recipe.encoder_losses import (
     EncoderLosses,
     MiniLm,
     Patient,
-    Seed,
     SimCse,
     SoftMlm,
     WeightedLoss,
@@ -104,12 +103,12 @@ class Embeddings:
 class EmbeddingTerm(Term):
     """A loss between texts.
 
-    values: (texts,), and the divergence in it, where its least value is not 0. queue: slots that
-    it asks for.
+    values: (texts,), and the divergence in it, where its least value is not 0. queued: whether it
+    reads the teacher's embeddings of texts before.
     """
 
     values: Callable[[Embeddings], tuple[Tensor, Tensor | None]]
-    queue: int = 0
+    queued: bool = False
 
 
 def build_terms(losses: EncoderLosses, student: Shape, teacher: Shape) -> tuple[Term, ...]:
@@ -275,7 +274,7 @@ def _contrastive(name: str, settings: Contrastive, student: Shape, teacher: Shap
     return EmbeddingTerm(name, settings.weight, "row", own, other, values)
 
 
-def _seed(name: str, settings: Seed, student: Shape, teacher: Shape) -> EmbeddingTerm:
+def _seed(name: str, settings: Contrastive, student: Shape, teacher: Shape) -> EmbeddingTerm:
     if student.width != teacher.width:
         raise RecipeError(f"losses.{name}: the student's embeddings have {student.width} "
                           f"dimensions, the teacher's, in the queue, {teacher.width}: use "
@@ -287,7 +286,7 @@ def _seed(name: str, settings: Seed, student: Shape, teacher: Shape) -> Embeddin
                                  settings.teacher_temperature)  # fmt: skip
 
     own, other = _embedded(student), _embedded(teacher)
-    return EmbeddingTerm(name, settings.weight, "row", own, other, values, queue=settings.queue)
+    return EmbeddingTerm(name, settings.weight, "row", own, other, values, queued=True)
 
 
 Builder = Callable[..., Term]

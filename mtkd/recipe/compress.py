@@ -123,15 +123,25 @@ class MaskingSettings(Settings):
     smoothing: Annotated[float, Field(ge=0, le=5)] = 0.7  # more leaves frequent words no weight
 
 
-def between_texts_fault(losses: EncoderLosses, training: TrainingSettings) -> str | None:
+def between_texts_fault(
+    losses: EncoderLosses, embeddings: EmbeddingSettings, training: TrainingSettings
+) -> str | None:
     """Return what keeps losses between the texts of a batch from being had; None where nothing."""
-    between, rows = sorted(OF_EMBEDDINGS & set(losses.weighted())), training.rows_per_update
-    if between and rows < 2:
-        return (f"training.batch_size: losses.{between[0]} is between the texts of a batch, which "
-                "has one; take 2 or more")  # fmt: skip
-    if "seed" in between and losses.seed is not None and losses.seed.queue < rows:
-        return (f"losses.seed.queue: {losses.seed.queue}, but a batch has {rows} texts; it has to "
-                "hold one at least")  # fmt: skip
+    between = sorted(OF_EMBEDDINGS & set(losses.weighted()))
+    if not between:
+        return None
+    why = f"losses.{between[0]} is between the texts of a batch"
+    if training.batch_size == "auto" or training.accumulation > 1:
+        return (f"training.{'batch_size' if training.batch_size == 'auto' else 'accumulation'}: "
+                f"{why}, which can be run in one piece only; give a batch_size that fits"
+                )  # fmt: skip
+    if training.max_tokens is not None:
+        return f"training.max_tokens: {why}, which has to have so many; give a batch_size"
+    if training.batch_size < 2:
+        return f"training.batch_size: {why}, which has one; take 2 or more"
+    if "seed" in between and embeddings.queue < training.batch_size:
+        return (f"embeddings.queue: {embeddings.queue}, but a batch has {training.batch_size} "
+                "texts; it has to hold one at least")  # fmt: skip
     return None
 
 
@@ -164,7 +174,7 @@ class CompressRecipe(Settings):
     def _training_of_one_corpus(self) -> CompressRecipe:
         if long := sorted({"epochs", "max_steps"} & self.warmup_training.model_fields_set):
             raise ValueError(f"warmup_training.{long[0]}: warmup_mlm says how long; leave it out")
-        if fault := between_texts_fault(self.losses, self.training):
+        if fault := between_texts_fault(self.losses, self.embeddings, self.training):
             raise ValueError(fault)
         defaults = TrainingSettings()
         warmup = with_overrides(self.training, self.warmup_training)

@@ -49,27 +49,22 @@ class SimCse(WeightedLoss):
 
 
 class Contrastive(WeightedLoss):
-    """Of how like each other the texts of a batch are to the student, and to the teacher."""
+    """Of how like texts are to the student, and to the teacher: those of a batch, or of a queue."""
 
     temperature: Positive = 0.2  # the student's
     teacher_temperature: Positive = 0.01
-
-
-class Seed(Contrastive):
-    """Of how like a text is to those before it, by a queue of the teacher's embeddings."""
-
-    queue: Count = 65_536  # texts
 
 
 class EmbeddingSettings(Settings):
     """What a text's embedding is, for losses between texts.
 
     pooling: of the last states. inputs: masked takes them from the pass that learns words, and
-    costs a pass less than unmasked.
+    costs a pass less than unmasked. queue: how many of the teacher's `seed` is over.
     """
 
     pooling: Literal["first", "mean"] = "mean"
     inputs: Literal["masked", "unmasked"] = "masked"
+    queue: Count = 65_536
 
 
 class EncoderLosses(Settings):
@@ -86,7 +81,7 @@ class EncoderLosses(Settings):
     representation: WeightedLoss | None = None
     simcse: SimCse | None = None
     contrastive: Contrastive | None = None
-    seed: Seed | None = None
+    seed: Contrastive | None = None
 
     def weighted(self) -> dict[str, WeightedLoss]:
         """Return the losses that count, by name."""

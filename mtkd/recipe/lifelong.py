@@ -35,7 +35,10 @@ _LOSSES: dict[Method, dict[str, Any]] = {
 
 
 class Domain(Settings):
-    """One corpus of a stream, how many updates are made on it, and tasks that are of its kind."""
+    """One corpus of a stream, how many updates are made on it, and tasks that are of its kind.
+
+    Method joint makes as many on all corpora so far as their steps come to.
+    """
 
     name: Name
     corpus: CorpusSettings
@@ -57,7 +60,7 @@ class Replay(Settings):
 
     rows: that are remembered, of all corpora before. strategy: reservoir keeps any row seen so far
     with the same probability, balanced as many of each corpus. ratio: updates on remembered rows
-    for each on the new corpus's.
+    for each on the new corpus's, made beside those.
     """
 
     rows: Count = 1000
@@ -125,7 +128,12 @@ class LifelongRecipe(Settings):
         losses = self.weighted_losses
         if not losses.weighted():
             raise ValueError("losses: none has a weight above 0, so nothing would be learnt")
-        if fault := between_texts_fault(losses, self.training):
+        held = sorted(set(losses.weighted()) - {"mlm", "simcse"})
+        if held and self.method in {"joint", "separate"}:
+            raise ValueError(f"losses.{held[0]}: is held to the encoder of before, and method "
+                             f"{self.method} begins anew with each corpus; leave it out"
+                             )  # fmt: skip
+        if fault := between_texts_fault(losses, self.embeddings, self.training):
             raise ValueError(fault)
         return self
 

@@ -62,7 +62,8 @@ class Progress:
 
     def _is_through(self, settings: TrainingSettings) -> bool:
         if settings.max_steps is not None:
-            return self.step >= settings.max_steps
+            # at a position within an epoch, it was stopped before that was scored
+            return self.step >= settings.max_steps and self.position == 0
         return self.epoch >= settings.epochs
 
 

@@ -48,15 +48,6 @@ def test_its_state_is_saved_whole_and_put_back() -> None:
     assert list(queue.parameters()) == []
 
 
-def test_an_emptied_queue_shows_nothing_of_before() -> None:
-    queue = EmbeddingQueue(3, 2)
-    queue.push(numbered(1, 3))
-    queue.empty()
-    assert len(queue.filled) == 0
-    queue.push(numbered(9, 1))
-    assert queue.filled.tolist() == [[9, 9]]
-
-
 def test_what_is_pushed_carries_no_gradient() -> None:
     queue, embeddings = EmbeddingQueue(3, 2), torch.ones(2, 2, requires_grad=True)
     queue.push(embeddings * 2)

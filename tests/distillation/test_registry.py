@@ -117,7 +117,7 @@ def test_a_loss_that_weighs_nothing_asks_for_nothing() -> None:
         ("simcse", {}, Needs(hidden=frozenset({3}), embeddings=2), Needs()),
         ("contrastive", {}, Needs(hidden=frozenset({3}), embeddings=1),
          Needs(hidden=frozenset({6}), embeddings=1)),
-        ("seed", {"queue": 4}, Needs(hidden=frozenset({3}), embeddings=1),
+        ("seed", {}, Needs(hidden=frozenset({3}), embeddings=1),
          Needs(hidden=frozenset({6}), embeddings=1)),
     ],
 )  # fmt: skip
@@ -278,7 +278,7 @@ def test_seed_of_another_width_and_a_projection_beside_embeddings_are_refused() 
     assert make_pair(EncoderLosses.model_validate(both), STUDENT, TEACHER).projected is None
 
 
-def test_a_pair_keeps_the_queue_that_seed_asks_for() -> None:
-    for losses, queue in (({"simcse": {"weight": 1.0}}, 0),
-                          ({"seed": {"weight": 1.0, "queue": 7}}, 7)):  # fmt: skip
-        assert make_pair(EncoderLosses.model_validate(losses), STUDENT, TEACHER).queue == queue
+def test_a_pair_keeps_a_queue_where_seed_reads_one() -> None:
+    for losses, queued in (({"simcse": {"weight": 1.0}}, False),
+                          ({"seed": {"weight": 1.0}}, True)):  # fmt: skip
+        assert make_pair(EncoderLosses.model_validate(losses), STUDENT, TEACHER).queued == queued

@@ -28,7 +28,7 @@ ALL = {
     "representation": {"weight": 0.5},
     "simcse": {"weight": 0.7, "temperature": 0.3},
     "contrastive": {"weight": 0.2, "temperature": 0.4, "teacher_temperature": 0.2},
-    "seed": {"weight": 0.3, "temperature": 0.5, "teacher_temperature": 0.25, "queue": 12},
+    "seed": {"weight": 0.3, "temperature": 0.5, "teacher_temperature": 0.25},
 }
 PLACES = np.arange(6)
 
@@ -42,7 +42,7 @@ def goal_for(
     masks = Masking(masking_weights(np.ones(WORDS, dtype=np.int64), 0.7, {0, 1, 2, 3, 4}), 3)
     goal = EncoderGoal(pair.terms, pair.student, teacher, masks, seed=9,
                        embeddings=EmbeddingSettings(**embeddings))  # fmt: skip
-    return goal, DistilledEncoder(model(2, 2, dropout=dropout), pair.student, queue=pair.queue)
+    return goal, DistilledEncoder(model(2, 2, dropout=dropout), pair.student, queue=12)
 
 
 def embed(encoder: DistilledEncoder, rows: list[np.ndarray], pooling: str) -> torch.Tensor:
@@ -151,7 +151,7 @@ def test_a_student_that_is_its_teacher_learns_nothing_from_it_at_equal_temperatu
     corpus: TrainingCorpus,
 ) -> None:
     equal = {"weight": 1.0, "temperature": 0.2, "teacher_temperature": 0.2}
-    losses = {"contrastive": equal, "seed": {**equal, "queue": 12}}
+    losses = {"contrastive": equal, "seed": equal}
     goal, _ = goal_for(losses)
     pair = make_pair(EncoderLosses.model_validate(losses), *[Shape(2, WIDTH, 2, WORDS)] * 2)
     student = DistilledEncoder(model(2, 1, dropout=0.0), pair.student, queue=12)

@@ -43,14 +43,17 @@ def test_its_updates_are_those_of_a_training_by_epochs(small: Small, tmp_path: P
     assert same(weights(by_steps), weights(by_epochs))
 
 
-@pytest.mark.parametrize("stop", [2, STEPS_PER_EPOCH, STEPS_PER_EPOCH + 1])
+@pytest.mark.parametrize(
+    "stop", [2, STEPS_PER_EPOCH, STEPS_PER_EPOCH + 1, STEPS_PER_EPOCH + 3]
+)  # the last: before it is scored
 def test_a_stopped_one_goes_on_to_the_same_end(small: Small, tmp_path: Path, stop: int) -> None:
     steps = STEPS_PER_EPOCH + 3
-    whole, _ = small.fit(tmp_path / "whole", max_steps=steps)
+    whole, as_it_was = small.fit(tmp_path / "whole", max_steps=steps)
     with after_step(stop, terminate), pytest.raises(Interrupted, match=f"of {steps}"):
         small.fit(tmp_path / "stopped", max_steps=steps)
     again, progress = small.fit(tmp_path / "stopped", max_steps=steps)
     assert progress.step == steps
+    assert progress.history == as_it_was.history
     assert same(weights(whole), weights(again))
     _, progress = small.fit(tmp_path / "stopped", max_steps=steps)
     assert progress.step == steps

@@ -43,13 +43,14 @@ def plot_streams(contents: Mapping[str, Mapping[str, Any]], folder: Path) -> lis
             shown = {run: _matrix(content, what) for run, content in contents.items()
                      if what in content["kept"]}  # fmt: skip
             names = next(iter(contents.values()))["domains"]
-            for number, (run, matrix) in enumerate(shown.items(), 1):
-                figure = heat_map(matrix, names, f"{Path(run).name}\n{_UNITS[what]}")
-                paths += save(figure, folder / f"{number}-{what}")
+            labels = dict(zip(contents, all_shortened([*contents], NAME), strict=True))
+            numbers = {run: number for number, run in enumerate(contents, 1)}
+            for run, matrix in shown.items():
+                figure = heat_map(matrix, names, f"{labels[run]}\n{_UNITS[what]}")
+                paths += save(figure, folder / f"{numbers[run]}-{what}")
             if shown:
-                labels = dict(zip(all_shortened([Path(r).name for r in shown], NAME),
-                                  shown.values(), strict=True))  # fmt: skip
-                paths += save(retention(labels, names, _UNITS[what]), folder / f"retention-{what}")
+                lines = {labels[run]: matrix for run, matrix in shown.items()}
+                paths += save(retention(lines, names, _UNITS[what]), folder / f"retention-{what}")
     return paths
 
 

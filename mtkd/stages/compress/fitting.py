@@ -53,7 +53,8 @@ def train_on_corpus(run: CompressRun, fit: CorpusFit, folder: Path) -> dict[str,
         names = ", ".join(sorted(OF_EMBEDDINGS & set(fit.losses.weighted())))
         raise RecipeError(f"losses: {names}: between the texts of a batch, which several processes "
                           "would share out; run in one process")  # fmt: skip
-    student = DistilledEncoder(model, pair.student, pair.projected, queue=pair.queue,
+    queue = run.recipe.embeddings.queue if pair.queued else 0
+    student = DistilledEncoder(model, pair.student, pair.projected, queue=queue,
                                head_alone=fit.head_alone)  # fmt: skip
     goal = EncoderGoal(pair.terms, pair.student, teacher, load_masking(run), seed,
                        run.recipe.embeddings)  # fmt: skip

@@ -21,7 +21,9 @@ def units(run: LifelongRun) -> list[Unit]:
 
 def _unit(run: LifelongRun, number: int) -> Unit:
     recipe, losses, before = run.recipe, run.losses(number), run.before(number)
-    steps = recipe.stream[number].steps
+    steps = sum(recipe.stream[seen].steps for seen in run.seen(number))
+    if before is not None and recipe.memory is not None:
+        steps += round(steps * recipe.memory.ratio)
     training = recipe.training.model_copy(update={"max_steps": steps, "keep": "last"})
     settings: dict[str, Any] = {
         "seed": recipe.seed,
@@ -29,7 +31,8 @@ def _unit(run: LifelongRun, number: int) -> Unit:
         **flat("masking", recipe.masking),
         **training_settings(training, ()),
     }
-    settings[f"stream.{number}.steps"] = settings.pop("training.max_steps")
+    del settings["training.max_steps"]
+    settings |= {f"stream.{n}.steps": recipe.stream[n].steps for n in run.seen(number)}
     if OF_EMBEDDINGS & set(losses.weighted()):
         settings |= flat("embeddings", recipe.embeddings)
     needs = [f"{CORPORA}/{run.names[seen]}" for seen in run.seen(number)]

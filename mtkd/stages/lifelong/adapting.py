@@ -49,10 +49,13 @@ def adapt_encoder(
         raise RecipeError("losses: those between the texts of a batch would be shared out over "
                           "several processes; run in one")  # fmt: skip
     teacher = _teacher(run, number, pair, accelerator)
-    student = DistilledEncoder(model, pair.student, queue=pair.queue)
+    queue = recipe.embeddings.queue if pair.queued else 0
+    student = DistilledEncoder(model, pair.student, queue=queue)
     sources, training = _sources(run, number, training)
     encoder = recipe.encoder.encoder
-    masking = load_masking(run.corpora(run.seen(number)), encoder, recipe.masking)
+    remembers = before is not None and recipe.memory is not None
+    read = range(number + 1) if remembers else run.seen(number)
+    masking = load_masking(run.corpora(read), encoder, recipe.masking)
     goal = EncoderGoal(pair.terms, pair.student, teacher, masking, seed, recipe.embeddings)
     progress = train(
         student,

@@ -1,8 +1,9 @@
-"""corpora: each corpus of the stream to rows of tokens, with a part held out."""
+"""corpora: each corpus of the stream to rows of tokens, with a part held out; tasks' rows."""
 
 from __future__ import annotations
 
 from mtkd.stages.corpora import Texts, corpus_unit
+from mtkd.stages.lifelong.finetune import rows_units
 from mtkd.stages.lifelong.run import CORPORA, LifelongRun
 from mtkd.stages.unit import Unit
 
@@ -10,7 +11,7 @@ STAGE = "corpora"
 
 
 def units(run: LifelongRun) -> list[Unit]:
-    """Return the unit of each corpus."""
+    """Return the unit of each corpus, and those of the rows of its tasks."""
     recipe = run.recipe
     found = []
     for number, domain in enumerate(recipe.stream):
@@ -18,4 +19,4 @@ def units(run: LifelongRun) -> list[Unit]:
         texts = Texts(key, "encoder.encoder", place, recipe.encoder, domain.corpus,
                       run.tasks[number], recipe.seed)  # fmt: skip
         found.append(corpus_unit(STAGE, texts))
-    return found
+    return found + rows_units(run, STAGE)

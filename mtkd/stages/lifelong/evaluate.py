@@ -15,10 +15,14 @@ STAGE, PLACE = "evaluate", "evaluation"
 
 def units(run: LifelongRun) -> list[Unit]:
     """Return the one unit of this stage."""
-    settings = {"seed": run.recipe.seed, **flat("masking", run.recipe.masking)}
+    settings = {
+        "seed": run.recipe.seed,
+        "method": run.recipe.method,
+        **flat("masking", run.recipe.masking),
+    }
     needs = tuple(f"{room}/{name}" for room in (CORPORA, CHECKPOINTS) for name in run.names)
     if run.on_tasks is not None:
-        settings["tasks"] = [sorted(tasks) for tasks in run.downstream]
+        settings["tasks"] = [list(tasks) for tasks in run.downstream]
         needs += finetune.copies(run)
     return [Unit(STAGE, PLACE, {**settings, "stream": list(run.names)}, needs,
                  partial(_build, run))]  # fmt: skip

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from mtkd.artifacts import file_sha256
 from mtkd.devices import start_accelerator
 from mtkd.distillation import DistilledEncoder, shape_of
 from mtkd.distillation.pair import make_pair
@@ -31,9 +32,10 @@ def evaluate_checkpoints(run: LifelongRun, folder: Path) -> dict[str, Any]:
     recipe, encoder = run.recipe, run.recipe.encoder.encoder
     accelerator = start_accelerator(recipe.training.precision)
     seed = derive_seed(recipe.seed, "evaluate")
+    places = run.corpora(range(len(run.names)))
     domains = [
         (load_corpus([place], "dev", encoder, name), load_masking([place], encoder, recipe.masking))
-        for name, place in zip(run.names, run.corpora(range(len(run.names))), strict=True)
+        for name, place in zip(run.names, places, strict=True)
     ]
     nats: list[list[float]] = []
     for name in run.names:
@@ -52,6 +54,8 @@ def evaluate_checkpoints(run: LifelongRun, folder: Path) -> dict[str, Any]:
         "domains": list(run.names),
         "method": recipe.method,
         "rows": [len(corpus.rows) for corpus, _ in domains],
+        "held out": [file_sha256(place / "dev.arrow") for place in places],
+        "masks": {"seed": recipe.seed, **recipe.masking.model_dump()},
         "mlm": nats,
         "kept": {"words": what_is_kept([[-value for value in row] for row in nats])},
     }

@@ -17,12 +17,19 @@ from mtkd.stages.unit import Unit
 STAGE = "finetune"
 
 
+def rows_units(run: LifelongRun, stage: str) -> list[Unit]:
+    """Return the units of the tasks' rows, which are read before anything is trained."""
+    if run.on_tasks is None:
+        return []
+    found = [unit for unit in prepare.units(run.on_tasks) if unit.place.startswith("prepared/")]
+    return [_within(unit, stage) for unit in found]
+
+
 def units(run: LifelongRun) -> list[Unit]:
-    """Return the tasks' rows, then each fine-tuned copy; nothing without tasks."""
+    """Return each fine-tuned copy; nothing without tasks."""
     inner = run.on_tasks
     if inner is None:
         return []
-    rows = [unit for unit in prepare.units(inner) if unit.place.startswith("prepared/")]
     fits = [
         fit_unit(
             inner,
@@ -39,7 +46,7 @@ def units(run: LifelongRun) -> list[Unit]:
         )
         for name, task, seed in _all(run)
     ]
-    return [_within(unit) for unit in (*rows, *fits)]
+    return [_within(unit, STAGE) for unit in fits]
 
 
 def copies(run: LifelongRun) -> tuple[str, ...]:
@@ -75,12 +82,12 @@ def _score(run: LifelongRun, checkpoint: str, task: str, seed: int) -> float:
     return float(json.loads(path.read_text("utf-8"))["chosen"]["mean"])
 
 
-def _within(unit: Unit) -> Unit:
+def _within(unit: Unit, stage: str) -> Unit:
     """Return a unit of the run on tasks as one of the whole run."""
 
     def place(inner: str) -> str:
         return os.path.normpath(f"{DOWNSTREAM}/{inner}")
 
     return dataclasses.replace(
-        unit, stage=STAGE, place=place(unit.place), needs=tuple(map(place, unit.needs))
+        unit, stage=stage, place=place(unit.place), needs=tuple(map(place, unit.needs))
     )

@@ -14,7 +14,7 @@ from mtkd.stages.unit import Run
 from mtkd.task import Task, load_task, plan_tasks
 
 CORPORA, CHECKPOINTS, DOWNSTREAM = "corpora", "checkpoints", "downstream"
-OF_BEFORE = frozenset({"joint", "separate"})  # methods that begin anew with each corpus
+ANEW = frozenset({"joint", "separate"})  # methods that begin anew with each corpus
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +46,7 @@ class LifelongRun:
 
     def before(self, number: int) -> str | None:
         """Return the place of the encoder that a stage goes on from; None for the recipe's own."""
-        if number == 0 or self.recipe.method in OF_BEFORE:
+        if number == 0 or self.recipe.method in ANEW:
             return None
         return f"{CHECKPOINTS}/{self.names[number - 1]}"
 
@@ -104,6 +104,10 @@ def plan_lifelong(recipe: LifelongRecipe, folder: Path) -> LifelongRun:
     if not any(domain.tasks for domain in recipe.stream):
         return LifelongRun(recipe, tuple(tasks), folder)
     names = tuple(tuple(load_task(source).name for source in d.tasks) for d in recipe.stream)
+    for number, given in enumerate(names):
+        if twice := sorted({name for name in given if given.count(name) > 1}):
+            raise RecipeError(f"{recipe.name}: stream.{number}.tasks: {', '.join(twice)} stands "
+                              "twice")  # fmt: skip
     on_tasks = _run_on_tasks(recipe, folder / DOWNSTREAM)
     return LifelongRun(recipe, tuple(tasks), folder, names, on_tasks)
 

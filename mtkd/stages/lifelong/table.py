@@ -14,6 +14,12 @@ from mtkd.errors import RunDirError
 
 Table = tuple[list[str], list[list[str]]]  # header and rows
 
+_SAME = {
+    "domains": "corpora",
+    "held out": "held-out text",
+    "masks": "masks",
+    "tasks": "tasks",
+}
 LEGEND = (
     "Perplexity of masked words on held-out text, with the same masks after each corpus; words are "
     "compared in nats a word, less loss being better. Tasks: 100 x the mean score of a corpus's "
@@ -89,11 +95,11 @@ def compared(contents: Mapping[str, Mapping[str, Any]]) -> list[Table]:
     """
     first = next(iter(contents.values()))
     for run, content in contents.items():
-        for key, what in (("domains", "corpora"), ("rows", "numbers of held-out rows")):
-            if content[key] != first[key]:
-                raise RunDirError(f"{run}: has other {what} ({content[key]}) than the first "
-                                  f"({first[key]}): their figures do not compare; give runs of one "
-                                  "stream")  # fmt: skip
+        for key, what in _SAME.items():
+            if content.get(key) != first.get(key):
+                raise RunDirError(f"{run}: has other {what} ({content.get(key)}) than the first "
+                                  f"({first.get(key)}): their figures do not compare; give runs of "
+                                  "one stream")  # fmt: skip
     found = []
     for what in ("words", "tasks"):
         if all(what in content["kept"] for content in contents.values()):

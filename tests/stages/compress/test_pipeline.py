@@ -115,7 +115,7 @@ def test_a_teacher_keeps_its_encoder_while_its_head_is_trained(
 
 
 BETWEEN = ("losses={mlm: {weight: 1.0}, simcse: {weight: 1.0}, contrastive: {weight: 1.0}, "
-           "seed: {weight: 1.0, queue: 64}, representation: {weight: 1.0}}")  # fmt: skip
+           "seed: {weight: 1.0}, representation: {weight: 1.0}}")  # fmt: skip
 
 
 def test_losses_between_texts_make_an_encoder_without_their_queue(
@@ -132,7 +132,7 @@ def test_losses_between_texts_make_an_encoder_without_their_queue(
     # of the same texts from the same layers, but for dropout
     assert first["seed"] == pytest.approx(0, abs=1e-6)  # the queue is empty yet
     for override, stale in (("embeddings.pooling=first", ["student", "evaluation"]),
-                            ("losses.seed.queue=65", ["student", "evaluation"])):  # fmt: skip
+                            ("embeddings.queue=65", ["student", "evaluation"])):  # fmt: skip
         other = open_run(load_recipe(str(half_recipe), [BETWEEN, "student.layers=2", override]),
                          run.folder)  # fmt: skip
         found = [s.unit.place for p in statuses(other).values() for s in p if s.state != "done"]

@@ -29,7 +29,7 @@ def stream(tmp_path: Path, tiny_encoder_with_head: str) -> Path:
         "kind": "lifelong",
         "encoder": {"encoder": tiny_encoder_with_head, "dropout": 0.1},
         "stream": domains,
-        "losses": {"seed": {"weight": 1.0, "queue": 16}},
+        "embeddings": {"queue": 16},
         "training": {"batch_size": 8, "learning_rate": 1e-3, "optimizer": "adamw", "log_every": 1,
                      "precision": "fp32"},
     }  # fmt: skip
