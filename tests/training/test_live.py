@@ -17,9 +17,10 @@ from mtkd.examples.prepared import PreparedSplit
 from mtkd.model import build_model
 from mtkd.recipe import EncoderLosses, EncoderSettings
 from mtkd.stages.live_dev import mean_losses
-from mtkd.training import TrainingTask
+from mtkd.training import Objective, TrainingTask
 from mtkd.training.live import LiveObjective, LiveTeacher, StudentOfEncoders
 from tests.rows import RTE, make_examples, prepare
+from tests.training.small import soft_targets
 
 EVERY = {
     "cosine": {"weight": 1.0},
@@ -144,3 +145,18 @@ def test_a_narrower_students_states_are_projected(
         matrix = student.heads["projection"].weight
         apart = (own @ matrix.T - other)[batch["attention_mask"].bool()]
     assert found["loss"] == pytest.approx(apart.square().mean().item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("done", [0.0, 0.25, 1.0])
+def test_labels_beside_the_losses_are_annealed_as_without_them(goal, rows, done: float) -> None:
+    student, objective = goal
+    labels = Objective(anneal=True, temperature=2.0)
+    task = TrainingTask(RTE, rows, soft_targets(2, ROWS))
+    both = LiveObjective(labels, objective.teachers)
+    accelerator = start_accelerator("fp32")
+    with torch.no_grad():
+        piece = both.whole(task, np.arange(ROWS), accelerator)
+        _, parts = both.loss(student, task, piece, 1.0, done, accelerator)
+        piece = labels.whole(task, np.arange(ROWS), accelerator)
+        alone, _ = labels.loss(student.model, task, piece, 1.0, done, accelerator)
+    assert parts["labels"].item() == pytest.approx(alone.item(), rel=1e-5)

@@ -48,3 +48,8 @@ def test_each_row_is_kept_as_often_as_any_other() -> None:
         counts[remembered(corpora([5, 15]), 10, "reservoir", seed)] += 1
     assert counts.min() > 200 - 5 * 10  # of 400 draws with probability a half: sd 10
     assert counts.max() < 200 + 5 * 10
+
+
+def test_rows_of_two_corpora_with_the_same_guids_are_drawn_apart() -> None:
+    found = remembered(corpora([50, 50]), 20, "balanced", 1)
+    assert found[:10].tolist() != (found[10:] - 50).tolist()

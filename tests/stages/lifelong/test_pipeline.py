@@ -16,6 +16,7 @@ from mtkd.errors import Interrupted
 from mtkd.metrics import continual
 from mtkd.pipeline import open_run, statuses
 from mtkd.recipe import load_recipe
+from mtkd.stages.corpora import load_masking
 from mtkd.stages.fitting import _start
 from mtkd.stages.lifelong import finetune
 from tests.carry_out import carried_out
@@ -291,3 +292,23 @@ def test_runs_of_one_stream_are_compared_and_of_others_refused(
     ):
         assert code_of(monkeypatch, "lifelong-compare", "sequential", given) == 2
         assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("method", "counted"),
+    [("sequential", [1, 1, 1]), ("replay", [1, 2, 3]), ("joint", [1, 2, 3]),
+     ("separate", [1, 1, 1])],
+)  # fmt: skip
+def test_words_are_masked_by_their_counts_in_all_that_is_read(
+    stream: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, counted: list[int]
+) -> None:
+    """Else a word of remembered rows that the new corpus lacks would be masked as a rare one."""
+    asked = []
+
+    def noted(folders: list[Path], *rest: Any) -> Any:
+        asked.append([folder.name for folder in folders])
+        return load_masking(folders, *rest)
+
+    monkeypatch.setattr("mtkd.stages.lifelong.adapting.load_masking", noted)
+    carried_out(stream, tmp_path / "run", f"method={method}", last="adapt")
+    assert asked == [list(NAMES[n + 1 - count : n + 1]) for n, count in enumerate(counted)]
