@@ -1,9 +1,9 @@
 """`make bench-compress GLUE=glue_data`, or `python -m benchmarks.ablation GLUE_DATA`.
 
 Does distilling an encoder pay, and each of its losses? distilbert_tiny on real sentences, whole,
-with each loss left out once, from random weights, and its layers copied only; each encoder, and
-their teacher, is then trained on five tasks together and scored on dev, into
-benchmarks/results/ablation-<date>.jsonl.
+with each loss left out once, and from random weights; and not distilled, its layers copied or its
+weights random. Each encoder, and their teacher, is then trained on five tasks together and scored
+on dev, into benchmarks/results/ablation-<date>.jsonl.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ from benchmarks.harness import Table
 from benchmarks.results import table_lines
 
 TASKS = ("rte", "mrpc", "stsb", "cola", "sst2")
-WHOLE, COPIED, TEACHER = "all losses", "layers copied", "teacher"
+WHOLE, TEACHER = "all losses", "teacher"
 TEACHER_ENCODER = "bundled:all-MiniLM-L6-v2"
-# overrides of distilbert_tiny; None trains nothing
-ARMS: Mapping[str, tuple[str, ...] | None] = {
-    TEACHER: None,
-    WHOLE: (),
-    "without soft_mlm": ("losses.soft_mlm.weight=0.0",),
-    "without mlm": ("losses.mlm.weight=0.0",),
-    "without cosine": ("losses.cosine.weight=0.0",),
-    "random weights": ("student.start=random",),
-    COPIED: None,
+DISTILLED, BEGUN = "evaluate", "init-student"  # the stage up to which an encoder is made
+# overrides of distilbert_tiny, and how far it goes; the teacher is what they all begin from
+ARMS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    TEACHER: ((), BEGUN),
+    WHOLE: ((), DISTILLED),
+    "layers copied": ((), BEGUN),
+    "random weights": (("student.start=random",), DISTILLED),
+    "random weights, not distilled": (("student.start=random",), BEGUN),
+    "without soft_mlm": (("losses.soft_mlm.weight=0.0",), DISTILLED),
+    "without mlm": (("losses.mlm.weight=0.0",), DISTILLED),
+    "without cosine": (("losses.cosine.weight=0.0",), DISTILLED),
 }
 # SST-2 has more text than the four together, and the arms take hours without it
 CORPUS = ("rte", "mrpc", "stsb", "cola")
@@ -97,26 +99,27 @@ def _encoder(arm: str, seed: int, overrides: list[str], runs: Path) -> tuple[str
     from mtkd.artifacts import read_manifest
     from mtkd.recipe import load_recipe
 
+    own, until = ARMS[arm]
     common = [*overrides, f"seed={seed}"]
     begin = load_recipe("distilbert_tiny", common)
     begun = pipeline.open_run(begin, runs / f"encoder-begun-{seed}")
-    pipeline.carry_out(begun, begin, "init-student", cache=runs / "cache")
+    pipeline.carry_out(begun, begin, BEGUN, cache=runs / "cache")
     place = begun.folder / "student_init"
-    if (own := ARMS[arm]) is not None:
+    if own or until != BEGUN:
         teacher = (begun.folder / "teacher").absolute()
         recipe = load_recipe("distilbert_tiny", [
             *common, *own, f"teacher.encoder={teacher}", "warmup_mlm=null",
         ])  # fmt: skip
         opened = pipeline.open_run(recipe, runs / f"encoder-{_slug(arm)}-{seed}")
-        pipeline.carry_out(opened, recipe, "evaluate", cache=runs / "cache")
-        place = opened.folder / "student"
+        pipeline.carry_out(opened, recipe, until, cache=runs / "cache")
+        place = opened.folder / ("student_init" if until == BEGUN else "student")
     manifest = read_manifest(place)
     assert manifest is not None
     return str(place.absolute()), {"seconds": manifest.seconds, **manifest.notes}
 
 
 def _slug(arm: str) -> str:
-    return arm.replace(" ", "-")
+    return arm.replace(",", "").replace(" ", "-")
 
 
 def compare(scores: Mapping[str, Mapping[int, Mapping[str, float]]]) -> Table:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks.child import ask_once, serve_rounds
+from benchmarks.encoders import seconds_of_training, sources_of
 from benchmarks.harness import Options, Section, Spread, Table, Target
+from benchmarks.rows import TaskRows
 
 LAYERS, BATCH = 3, 32  # of the bundled encoder's six; rows an update
 QUICK, PROFILED = 4, 32  # rows of each task
@@ -128,16 +129,6 @@ def measured(folder: Path, rounds: int, quick: bool) -> dict[str, Any]:
             "latency": latency, "format": number_format}  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True)
-class Rows:
-    """Some rows of a task as a corpus of its own."""
-
-    rows: Any
-    name: str
-    places: Any
-    ranked: bool = False
-
-
 def _encoders() -> tuple[Any, Any, Any]:
     """Return teacher, student, and the losses between them.
 
@@ -161,35 +152,11 @@ def _encoders() -> tuple[Any, Any, Any]:
     return teacher, DistilledEncoder(small, pair.student), pair.terms
 
 
-def _epoch(rows: Any) -> float:
+def _epoch(rows: Mapping[str, TaskRows]) -> float:
     """Return the seconds of one epoch over all rows, as `mtkd compress` trains."""
-    import numpy as np
-
-    from benchmarks.machine import clock
-    from benchmarks.rows import ENCODER
-    from mtkd.batching.masking import Masking, masking_weights
-    from mtkd.devices import start_accelerator
-    from mtkd.encoders import load_tokenizer
-    from mtkd.recipe import TrainingSettings
-    from mtkd.training import Evaluation, train
-    from mtkd.training.encoder_goal import EncoderGoal
-
     teacher, student, terms = _encoders()
-    tokenizer = load_tokenizer(ENCODER)
-    counts = np.ones(len(tokenizer), dtype=np.int64)
-    masking = Masking(masking_weights(counts, 0.7, tokenizer.all_special_ids),
-                      tokenizer.mask_token_id)  # fmt: skip
-    accelerator = start_accelerator("auto")
-    teacher.to(accelerator.device)
-    goal = EncoderGoal(terms, student.needs, teacher, masking, 1)
-    settings = TrainingSettings(epochs=1, batch_size=BATCH, optimizer="adamw", keep="last",
-                                learning_rate=5e-4, clip_norm=5.0)  # fmt: skip
-    sources = [Rows(r.split, name, r.chosen) for name, r in rows.items()]
-    with tempfile.TemporaryDirectory() as folder:
-        started = clock()
-        train(student, sources, settings, goal, accelerator, seed=1, folder=Path(folder),
-              evaluate=lambda _: Evaluation({"none": 0.0}, {}), title="benchmark")  # fmt: skip
-        return clock() - started
+    settings = {"epochs": 1, "batch_size": BATCH, "clip_norm": 5.0}
+    return seconds_of_training(sources_of(rows), student, terms, teacher, settings)
 
 
 if __name__ == "__main__":
