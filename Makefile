@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: demo test faults fuzz lint bench bench-accuracy bench-compress venv clean wheel-check
+.PHONY: demo test faults fuzz lint bench bench-accuracy bench-compress evidence venv clean wheel-check
 
 demo: venv  ## the whole pipeline on the sample data
 	$(BIN)/mtkd run quickstart
@@ -32,6 +32,9 @@ bench-accuracy: $(STAMP)  ## does speed cost accuracy? hours; GLUE=glue_data
 
 bench-compress: $(STAMP)  ## does distilling an encoder pay, and each loss? hours; GLUE=glue_data
 	$(BIN)/python -m benchmarks.ablation $(or $(GLUE),$(error GLUE=DIR: a glue_data folder))
+
+evidence: $(STAMP)  ## the protocol of benchmarks/evidence/, into docs/evidence.md; hours; GLUE=glue_data
+	$(BIN)/python -m benchmarks.evidence $(or $(GLUE),$(error GLUE=DIR: a glue_data folder)) $(ARGS)
 
 $(BENCH_STAMP): $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
