@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from benchmarks.arms import read_done, spread
 from benchmarks.evidence.arms import ARMS, COMPARISONS, STUDENT
 from benchmarks.evidence.rows import gold_of, scored
@@ -38,6 +40,8 @@ def write_report(
 
     tasks = {name: load_task(path) for name, path in cards.items()}
     gold = {name: gold_of(task) for name, task in tasks.items()}
+    tuning = {name: load_task(path.with_name("tuning.yaml")) for name, path in cards.items()}
+    tuning_gold = {name: gold_of(task) for name, task in tuning.items()}
     arms: dict[str, list[Mapping[str, Any]]] = {}
     for (arm, _), line in sorted(read_done(results / "runs.jsonl", settings).items()):
         arms.setdefault(arm, []).append(line)
@@ -48,6 +52,8 @@ def write_report(
         f"Settings: {'; '.join(settings)}. Rows that are scored: "
         + ", ".join(f"{name} {len(values):,}" for name, values in gold.items()) + ".", "",
         "## Scores", "", *table_lines(_scores(arms, results, tasks, gold)), "",
+        "## Choosing settings", "", "Scores on the rows set aside for that.", "",
+        *table_lines(_scores(arms, results, tuning, tuning_gold, tunes=True)), "",
     ]  # fmt: skip
     gaps: dict[str, Interval] = {}
     for question, title in QUESTIONS.items():
@@ -63,17 +69,20 @@ def write_report(
     print(f"wrote {report}")
 
 
-def _scores(arms: Arms, results: Path, tasks: Mapping[str, Task], gold: Mapping[str, Any]) -> Table:
+def _scores(
+    arms: Arms, results: Path, tasks: Mapping[str, Task], gold: Mapping[str, Any],
+    *, tunes: bool = False,
+) -> Table:  # fmt: skip
     rows = []
     for arm, lines in arms.items():
+        if ARMS[arm].tunes != tunes:
+            continue
         for model in lines[0]["models"]:
             found = scored(lines, results / "rows", model, tasks, gold)
-            if ARMS[arm].tunes or not found:
-                continue
             cells = [spread(list(found[t].scores)) if t in found else "" for t in tasks]
             mean = ""
             if len(found) == len(tasks):
-                mean = spread(list(sum(each.scores for each in found.values()) / len(found)))
+                mean = spread(np.mean([each.scores for each in found.values()], axis=0).tolist())
             rows.append((arm, model, str(len(lines)), *cells, mean))
     return Table(("arm", "model", "seeds", *tasks, "mean"), tuple(rows))
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.evidence.statistics import Scored
 from benchmarks.evidence.weighted import Array
+from mtkd.errors import ShapeError
 
 if TYPE_CHECKING:
     from mtkd.stages import Run
@@ -82,5 +83,9 @@ def scored(
         key = f"{model}/{name}"
         if all(key in file.files for file in files):
             predicted = np.stack([file[key].astype(np.float64) for file in files])
+            if predicted.shape[1] != len(gold[name]):
+                raise ShapeError(f"{name}: predictions for {predicted.shape[1]} rows, and "
+                                 f"{len(gold[name])} are scored: another copy of the data?"
+                                 )  # fmt: skip
             found[name] = Scored(task.metrics, gold[name], predicted)
     return found
