@@ -19,6 +19,7 @@ from benchmarks.evidence.arms import PLAIN, SOME, TASKS
 from benchmarks.evidence.parts import write_parts
 from benchmarks.evidence.report import write_report
 from benchmarks.evidence.rows import gold_of, pack_predictions, scored
+from mtkd.errors import ShapeError
 from mtkd.metrics import score, task_score
 from mtkd.task import Task, load_task
 from tests.benchmarks.evidence.test_parts import SAMPLE
@@ -66,6 +67,10 @@ def _make_up(run: Any, noise: float, rng: np.random.Generator) -> None:
             )
             logits = target + rng.normal(scale=noise, size=target.shape)
             pd.DataFrame({"logits": list(logits.astype(np.float32))}).to_parquet(path)
+            store = run.folder / "soft_labels" / name / f"{split}.parquet"
+            store.parent.mkdir(parents=True, exist_ok=True)
+            soft = {"score": own} if task.kind == "regression" else {"probs": list(target)}
+            pd.DataFrame(soft).to_parquet(store)  # is right everywhere
 
 
 def _rows_of(task: Task, split: str) -> int:
@@ -91,6 +96,21 @@ def test_scores_are_those_of_the_predictions(results: tuple[Path, dict[str, Task
             ])  # fmt: skip
             expected = task_score(task, score(task, logits, gold[name]))
             assert value == pytest.approx(100 * expected, abs=1e-4)
+
+
+def test_the_ensemble_is_what_the_stores_say(results: tuple[Path, dict[str, Task]]) -> None:
+    folder, tasks = results
+    gold = {name: gold_of(task) for name, task in tasks.items()}
+    found = scored(_lines(folder, SOME), folder / "rows", "ensemble", tasks, gold)
+    for each in found.values():
+        assert each.scores == pytest.approx([100.0, 100.0])
+
+
+def test_predictions_for_other_rows_are_refused(results: tuple[Path, dict[str, Task]]) -> None:
+    folder, tasks = results
+    gold = {name: gold_of(task)[1:] for name, task in tasks.items()}
+    with pytest.raises(ShapeError, match="another copy of the data"):
+        scored(_lines(folder, SOME), folder / "rows", "student", tasks, gold)
 
 
 def test_a_script_of_its_own_agrees(results: tuple[Path, dict[str, Task]]) -> None:

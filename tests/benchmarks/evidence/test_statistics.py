@@ -73,6 +73,27 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     assert held >= 88
 
 
+def test_rows_alone_make_an_interval_of_their_own_width() -> None:
+    rng = np.random.default_rng(5)
+    gold = rng.integers(2, size=400).astype(float)
+    one, other = (_arm(gold, wrong, 1, rng) for wrong in (0.2, 0.3))
+    gaps = (one.predicted == gold).astype(float) - (other.predicted == gold)
+    error = 100 * float(np.std(gaps)) / 20
+    found = differences({"t": one}, {"t": other})["t"]
+    assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.1)
+
+
+def test_seeds_alone_make_an_interval_of_their_own_width() -> None:
+    rng = np.random.default_rng(6)
+    gold = rng.integers(2, size=20_000).astype(float)
+    parts = [_arm(gold, wrong, 1, rng).predicted for wrong in np.linspace(0.1, 0.3, 10)]
+    one = Scored(("accuracy",), gold, np.concatenate(parts))
+    other = Scored(("accuracy",), gold, np.tile(gold, (10, 1)))
+    found = differences({"t": one}, {"t": other}, draws=500)["t"]
+    error = float(np.std(one.scores)) / 10**0.5
+    assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.15)
+
+
 def test_p_is_uniform_where_there_is_no_difference_and_small_where_there_is() -> None:
     rng = np.random.default_rng(3)
     p_values = []
