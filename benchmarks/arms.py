@@ -72,17 +72,24 @@ def carry_out(
 
 
 def read_done(path: Path, settings: Sequence[str]) -> Found:
-    """Return the runs of some settings that a file holds, by arm and seed."""
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    """Return the runs of some settings that a file holds, by arm and seed.
+
+    A last line that was cut short, as by a kill, counts for nothing.
+    """
+    text = path.read_text("utf-8") if path.exists() else ""
+    lines = text[: text.rfind("\n") + 1].splitlines()
     entries = [json.loads(line) for line in lines if line.strip()]
     return {(e["arm"], e["seed"]): e for e in entries if e["settings"] == [*settings]}
 
 
 def append(path: Path, entry: Mapping[str, Any]) -> None:
-    """Add one finished run."""
+    """Add one finished run, in place of a last line that was cut short."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(entry) + "\n")
+    with path.open("ab+") as file:
+        file.seek(0)
+        content = file.read()
+        file.truncate(content.rfind(b"\n") + 1)
+        file.write(json.dumps(entry).encode() + b"\n")
 
 
 def scores_of(found: Found) -> dict[str, dict[int, dict[str, float]]]:

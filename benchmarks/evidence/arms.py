@@ -5,14 +5,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 RECIPE = Path(__file__).parents[2] / "pipelines/evidence/students.yaml"
 TASKS = ("rte", "mrpc", "stsb", "cola")  # without a GPU
+ROWS = 1000  # of train, a task
 TAUGHT = ("mnli", "qqp", "qnli", "rte", "mrpc")  # have teachers where not all tasks do
-SEEDS = {1: 5, 2: 5, 3: 3, 4: 3, 5: 3}  # at least, by question
+SEEN = ("mnli", "qqp", "qnli")  # text of these was in the encoder's own training
+PRIMARY_SEEDS, OTHER_SEEDS = tuple(range(1, 16)), (1, 2, 3)
+TUNING_SEEDS = (101, 102)
+RATES = ("2e-4", "4e-4", "8e-4")
 PLAIN, SOME, ALL = "plain", "some teachers", "all teachers"
-SINGLE, ENSEMBLE, STUDENT = "dropout-0.1", "ensemble", "student"
+SINGLE, ENSEMBLE, STUDENT, FINETUNED = "dropout-0.1", "ensemble", "student", "student_finetuned"
 _ENCODER = "bundled:all-MiniLM-L6-v2"
+
+Which = Literal["all", "taught", "untaught"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,12 +27,32 @@ class Arm:
     """A student, and how it is trained.
 
     questions: that it answers. overrides: of the recipe; {taught} stands for some of the tasks.
-    tunes: scored on the part set aside for choosing settings, and on nothing else.
+    few: it has fewer train rows than others, and no task that the encoder has seen text of.
     """
 
     questions: tuple[int, ...]
     overrides: tuple[str, ...] = ()
-    tunes: bool = False
+    few: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Two models, (arm, model) each, on some of the tasks."""
+
+    one: tuple[str, str]
+    other: tuple[str, str]
+    which: Which = "all"
+
+    @property
+    def name(self) -> str:
+        """Return what is compared, in words."""
+        names = [arm if model == STUDENT else f"{arm}: {model}" for arm, model in self.sides]
+        return " less ".join(names) + ("" if self.which == "all" else f", tasks {self.which}")
+
+    @property
+    def sides(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """Return both."""
+        return self.one, self.other
 
 
 def _candidates(*candidates: tuple[str, float, int | None]) -> tuple[str, ...]:
@@ -37,76 +64,83 @@ def _candidates(*candidates: tuple[str, float, int | None]) -> tuple[str, ...]:
     return (f"teachers.candidates=[{', '.join(listed)}]", f"teachers.select.keep={len(listed)}")
 
 
-_DROPOUTS = ((SINGLE, 0.1, None), ("dropout-0.2", 0.2, None), ("dropout-0.3", 0.3, None))
-_AGAIN = tuple((f"again-{dropout}", dropout, None) for _, dropout, _ in _DROPOUTS)
+_ALIKE = ((SINGLE, 0.1, None), *((f"seed-{n}", 0.1, None) for n in range(2, 7)))
 _PLAINLY = ("teachers=null", "student.distill_weight=null")
+_FEW = (100, 500)
 
 ARMS: Mapping[str, Arm] = {
     PLAIN: Arm((1, 2, 3), _PLAINLY),
     SOME: Arm((1, 2), ("teachers.tasks=[{taught}]",)),
-    ALL: Arm((1, 3)),
+    ALL: Arm((1, 3, 4)),
     "soft only": Arm((3,), ("student.distill_weight=1.0",)),
     "annealed": Arm((3,), ("student.anneal=true", "student.distill_weight=null")),
-    "1 teacher": Arm((3,), _candidates(*_DROPOUTS[:1])),
-    "2 teachers": Arm((3,), _candidates(*_DROPOUTS[:2])),
-    "6 teachers": Arm((3,), _candidates(*_DROPOUTS, *_AGAIN)),
-    "teachers of three seeds": Arm(
-        (3,), _candidates(_DROPOUTS[0], ("seed-2", 0.1, None), ("seed-3", 0.1, None))
-    ),
-    "teachers of three depths": Arm(
-        (3,), _candidates(_DROPOUTS[0], ("five", 0.1, 5), ("four", 0.1, 4))
+    "1 teacher": Arm((3,), _candidates(*_ALIKE[:1])),
+    "2 teachers of one kind": Arm((3,), _candidates(*_ALIKE[:2])),
+    "3 teachers of one kind": Arm((3,), _candidates(*_ALIKE[:3])),
+    "6 teachers of one kind": Arm((3,), _candidates(*_ALIKE)),
+    "3 teachers of other depths": Arm(
+        (3,), _candidates(_ALIKE[0], ("five", 0.1, 5), ("four", 0.1, 4))
     ),
     "refined": Arm((3,), ("teachers.refine=true",)),
     "fine-tuned": Arm((3,), ("student.finetune=true",)),
+    "plain, fine-tuned": Arm((3,), (*_PLAINLY, "student.finetune=true")),
     "temperature 2": Arm((3,), ("soft_labels.temperature=2.0",)),
     "temperature 4": Arm((3,), ("soft_labels.temperature=4.0",)),
     "out of fold": Arm((3,), ("soft_labels.folds=5",)),
     "unlabelled text": Arm((3,), ("soft_labels.unlabelled={}",)),
-    "plain, half depth": Arm((4,), (*_PLAINLY, "student.layers=3")),
     "half depth": Arm((4,), ("student.layers=3",)),
+    "plain, half depth": Arm((4,), (*_PLAINLY, "student.layers=3")),
     **{
-        f"{name}{rows} rows": Arm((5,), (*own, f"data.max_rows.train={rows}"))
-        for rows in (100, 500, 2500)
-        for name, own in (("plain, ", _PLAINLY), ("", ()))
-    },
-    **{
-        f"tuning: {name}, {rate}, {epochs} epochs": Arm(
-            (), (*own, f"training.learning_rate={rate}", f"training.epochs={epochs}"), tunes=True
-        )
-        for name, own in ((PLAIN, _PLAINLY), (ALL, ()))
-        for rate in ("2e-4", "4e-4")
-        for epochs in (4, 8)
+        f"{name}{rows} rows": Arm((5,), (*own, f"data.max_rows.train={rows}"), few=True)
+        for rows in _FEW
+        for name, own in ((PLAIN + ", ", _PLAINLY), ("", ()))
     },
 }
 
-# question -> (arm, its model) that is compared with (arm, its model)
-COMPARISONS: Mapping[int, Sequence[tuple[tuple[str, str], tuple[str, str]]]] = {
+_STUDENTS = ((SOME, STUDENT), (PLAIN, STUDENT))
+COMPARISONS: Mapping[int, Sequence[Comparison]] = {
     1: (
-        ((SOME, STUDENT), (PLAIN, STUDENT)),
-        ((ALL, STUDENT), (PLAIN, STUDENT)),
-        *(((ALL, STUDENT), (ALL, teacher)) for teacher, *_ in _DROPOUTS),
-        ((ALL, STUDENT), (ALL, ENSEMBLE)),
+        Comparison(*_STUDENTS),  # the primary one
+        Comparison((ALL, STUDENT), (PLAIN, STUDENT)),
+        *(Comparison((ALL, STUDENT), (ALL, model))
+          for model in (SINGLE, "dropout-0.2", "dropout-0.3", ENSEMBLE)),
     ),
-    2: (((SOME, STUDENT), (PLAIN, STUDENT)),),
-    3: tuple(
-        ((arm, "student_finetuned" if arm == "fine-tuned" else STUDENT), (ALL, STUDENT))
-        for arm, own in ARMS.items()
-        if 3 in own.questions and arm not in {PLAIN, ALL}
+    2: (Comparison(*_STUDENTS, "untaught"), Comparison(*_STUDENTS, "taught")),
+    3: (
+        *(Comparison((arm, STUDENT), (ALL, STUDENT)) for arm, own in ARMS.items()
+          if own.questions == (3,) and "fine-tuned" not in arm),
+        Comparison(("fine-tuned", FINETUNED), ("plain, fine-tuned", FINETUNED)),
     ),
-    4: ((("half depth", STUDENT), ("plain, half depth", STUDENT)),
-        (("half depth", STUDENT), (ALL, ENSEMBLE))),
-    5: tuple(((f"{rows} rows", STUDENT), (f"plain, {rows} rows", STUDENT))
-             for rows in (100, 500, 2500)),
+    4: (
+        Comparison(("half depth", STUDENT), ("plain, half depth", STUDENT)),
+        Comparison(("half depth", STUDENT), (ALL, ENSEMBLE)),
+    ),
+    5: tuple(Comparison((f"{n} rows", STUDENT), (f"plain, {n} rows", STUDENT)) for n in _FEW),
 }  # fmt: skip
 
 
-def overrides_of(arm: str, seed: int, cards: Mapping[str, Path], rows: int) -> list[str]:
-    """Return the overrides of an arm's run. Args: cards: of the tasks. rows: of train, a task."""
-    taught = ",".join(task for task in cards if task in TAUGHT)
-    heads = "{" + ", ".join(f"{task}: {{pooling: mean}}" for task in cards) + "}"
+def chosen_tasks(which: Which, tasks: Sequence[str]) -> list[str]:
+    """Return which of the tasks a comparison is of."""
+    if which == "all":
+        return [*tasks]
+    return [task for task in tasks if (task in TAUGHT) == (which == "taught")]
+
+
+def tasks_of(arm: str, tasks: Sequence[str]) -> list[str]:
+    """Return which of the tasks an arm has."""
+    return [task for task in tasks if not (ARMS[arm].few and task in SEEN)]
+
+
+def overrides_of(arm: str, tasks: Sequence[str], rows: int, rate: str) -> list[str]:
+    """Return the overrides that make an arm of the recipe, but for its cards and its seed.
+
+    Args: rows: of train, a task. rate: of learning.
+    """
+    taught = ",".join(task for task in tasks if task in TAUGHT)
+    heads = "{" + ", ".join(f"{task}: {{pooling: mean}}" for task in tasks) + "}"
     own = [text.replace("{taught}", taught) for text in ARMS[arm].overrides]
-    found = [f"tasks=[{','.join(map(str, cards.values()))}]", f"data.max_rows.train={rows}",
-             f"student.heads={heads}", f"seed={seed}"]  # fmt: skip
+    found = [f"data.max_rows.train={rows}", f"training.learning_rate={rate}",
+             f"student.heads={heads}"]  # fmt: skip
     if "teachers=null" not in own:
-        found += [f"teachers.tasks=[{','.join(cards)}]", f"teachers.heads={heads}"]
+        found += [f"teachers.tasks=[{','.join(tasks)}]", f"teachers.heads={heads}"]
     return found + own

@@ -48,3 +48,14 @@ def test_a_command_goes_on_after_the_runs_that_a_file_holds(tmp_path: Path) -> N
         arm: {1: {"rte": 0.1}, 2: {"rte": 0.2}} for arm in ("default", "fp32")
     }
     assert arms.read_done(path, ["rows=11"]) == {}  # of other settings
+
+
+def test_a_line_that_was_cut_short_counts_for_nothing_and_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "runs.jsonl"
+    entries = [{"arm": "a", "seed": seed, "settings": ["x"]} for seed in (1, 2)]
+    arms.append(path, entries[0])
+    with path.open("a") as file:
+        file.write('{"arm": "a", "seed": 9, "sett')
+    assert arms.read_done(path, ["x"]) == {("a", 1): entries[0]}
+    arms.append(path, entries[1])
+    assert arms.read_done(path, ["x"]) == {("a", 1): entries[0], ("a", 2): entries[1]}
